@@ -104,7 +104,8 @@ struct allot_wire_process {
     int64_t live_flushed_bytes; /* (shared) count mode: this process's part of header.live_bytes */
     int64_t peak_live_bytes;   /* (shared) count mode */
     uint64_t folded_stacks;    /* (shared) full mode: stacks shortened to bound the call tree */
-    struct allot_wire_counters ended; /* (shared) sums of ended threads, and of threads without an entry */
+    struct allot_wire_counters ended; /* (shared) sums of ended threads, which the collector adds when it frees their
+                                  entry, and of threads without an entry, which they add themselves */
     uint64_t reserved[8];
 };
 
