@@ -2,22 +2,38 @@
 #
 # Makes the layer's target `allot_NAME` from its list of stems. Beside a stem stands everything about it:
 # stem.hpp or stem.h (contract), stem.cpp (cold path), stem_test.cpp, stem_bench.cpp, stem_fuzz.cpp.
-# Each test is one executable and one ctest entry `NAME/stem`.
+# Each test is one executable and one ctest entry `NAME/stem`; a fuzz target's corpus in fuzz/corpora/NAME/stem is
+# replayed as `fuzz/NAME/stem`. A benchmark that needs something optional: list its stem behind `if(TARGET …)`.
 
 include(GNUInstallDirs)
 
-add_library(allot_options INTERFACE)
-target_compile_features(allot_options INTERFACE cxx_std_20)
-target_compile_options(allot_options INTERFACE -Wall -Wextra -Wconversion
+# allot_warnings: what every target of ours is compiled with. allot_options adds the sanitizer or the line counters:
+# everything but the preload library, whose code runs inside other people's programs.
+add_library(allot_warnings INTERFACE)
+target_compile_features(allot_warnings INTERFACE cxx_std_20)
+target_compile_options(allot_warnings INTERFACE -Wall -Wextra -Wconversion
+  # clang counts signedness as a conversion, g++ does not: one meaning for both.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>
   $<$<BOOL:${ALLOT_WARNINGS_AS_ERRORS}>:-Werror>)
+
+add_library(allot_options INTERFACE)
+target_link_libraries(allot_options INTERFACE allot_warnings)
 if(ALLOT_SANITIZER STREQUAL "address")
-  target_compile_options(allot_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-  target_link_options(allot_options INTERFACE -fsanitize=address,undefined)
+  set(flags -fsanitize=address,undefined)
+  target_compile_options(allot_options INTERFACE ${flags} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(allot_options INTERFACE ${flags})
 elseif(ALLOT_SANITIZER STREQUAL "thread")
   target_compile_options(allot_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(allot_options INTERFACE -fsanitize=thread)
 elseif(NOT ALLOT_SANITIZER STREQUAL "")
   message(FATAL_ERROR "ALLOT_SANITIZER is '${ALLOT_SANITIZER}': use address, thread or nothing")
+endif()
+if(ALLOT_BUILD_FUZZERS AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(allot_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(ALLOT_COVERAGE)
+  target_compile_options(allot_options INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(allot_options INTERFACE --coverage)
 endif()
 
 # The executables of one stem: its test, benchmark and fuzz target, where the files exist.
@@ -28,12 +44,14 @@ function(allot_stem_programs NAME STEM)
   if(ALLOT_BUILD_TESTS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${STEM}_test.cpp)
     add_executable(${slug}_test ${STEM}_test.cpp)
     target_link_libraries(${slug}_test PRIVATE ${ARG_LINK} allot_options GTest::gtest_main)
+    set_target_properties(${slug}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME ${NAME}/${STEM} COMMAND ${slug}_test)
     set_tests_properties(${NAME}/${STEM} PROPERTIES TIMEOUT 300)
   endif()
   if(ALLOT_BUILD_BENCHMARKS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${STEM}_bench.cpp)
     add_executable(${slug}_bench ${STEM}_bench.cpp)
     target_link_libraries(${slug}_bench PRIVATE ${ARG_LINK} allot_options benchmark::benchmark)
+    set_target_properties(${slug}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
   endif()
   if(ALLOT_BUILD_FUZZERS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${STEM}_fuzz.cpp)
     add_executable(${slug}_fuzz ${STEM}_fuzz.cpp)
@@ -42,6 +60,12 @@ function(allot_stem_programs NAME STEM)
       target_link_options(${slug}_fuzz PRIVATE -fsanitize=fuzzer)
     else()
       target_sources(${slug}_fuzz PRIVATE ${PROJECT_SOURCE_DIR}/fuzz/driver.cpp)
+    endif()
+    set_target_properties(${slug}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    set(corpus ${PROJECT_SOURCE_DIR}/fuzz/corpora/${NAME}/${STEM})
+    if(EXISTS ${corpus})
+      # libFuzzer replays single files without -runs=0, a folder with it; the driver takes both forms.
+      add_test(NAME fuzz/${NAME}/${STEM} COMMAND ${slug}_fuzz -runs=0 ${corpus})
     endif()
   endif()
 endfunction()

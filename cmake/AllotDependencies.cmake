@@ -1,0 +1,84 @@
+# What allot uses from the system, as imported targets. Nothing is fetched. The Debian packages stand in scripts/setup.
+#
+#   needed by the tool       fmt::fmt  CLI11::CLI11  PkgConfig::libzstd  PkgConfig::libxxhash
+#   optional                 PkgConfig::libdw  PkgConfig::libelf  allot_iberty  PkgConfig::libunwind (tests only)
+#
+# Use an optional one behind `if(TARGET …)`; what is missing then says so itself, at run time, in plain words.
+
+include(FeatureSummary)
+find_package(PkgConfig QUIET)
+
+function(allot_pkg NAME)
+  if(PKG_CONFIG_FOUND)
+    pkg_check_modules(${NAME} QUIET IMPORTED_TARGET GLOBAL ${NAME})
+  endif()
+endfunction()
+
+# Collects what a part of the build cannot do without, so that one message names everything that is missing.
+function(allot_need WHAT)
+  foreach(target IN LISTS ARGN)
+    if(NOT TARGET ${target})
+      list(APPEND missing ${target})
+    endif()
+  endforeach()
+  if(missing)
+    list(JOIN missing ", " missing)
+    message(FATAL_ERROR "${WHAT} needs ${missing}: run scripts/setup, which knows the Debian packages")
+  endif()
+endfunction()
+
+find_package(Threads REQUIRED)
+
+if(ALLOT_BUILD_TOOL)
+  find_package(fmt QUIET)
+  find_package(CLI11 QUIET)
+  allot_pkg(libzstd)
+  allot_pkg(libxxhash)
+  allot_need("The tool" fmt::fmt CLI11::CLI11 PkgConfig::libzstd PkgConfig::libxxhash)
+endif()
+
+allot_pkg(libdw)
+allot_pkg(libelf)
+
+find_path(ALLOT_IBERTY_INCLUDE libiberty/demangle.h)
+find_library(ALLOT_IBERTY_LIBRARY iberty)
+mark_as_advanced(ALLOT_IBERTY_INCLUDE ALLOT_IBERTY_LIBRARY)
+if(ALLOT_IBERTY_INCLUDE AND ALLOT_IBERTY_LIBRARY AND NOT TARGET allot_iberty)
+  add_library(allot_iberty INTERFACE IMPORTED GLOBAL)
+  target_include_directories(allot_iberty INTERFACE ${ALLOT_IBERTY_INCLUDE})
+  target_link_libraries(allot_iberty INTERFACE ${ALLOT_IBERTY_LIBRARY})
+endif()
+
+if(ALLOT_BUILD_TESTS)
+  find_package(GTest QUIET)
+  allot_pkg(libunwind)
+  allot_need("The tests" GTest::gtest_main)
+endif()
+if(ALLOT_BUILD_BENCHMARKS)
+  find_package(benchmark QUIET)
+  allot_pkg(libunwind)
+  allot_need("The benchmarks" benchmark::benchmark)
+endif()
+
+# add_feature_info wants variables.
+macro(allot_feature NAME TARGET DESCRIPTION)
+  if(TARGET ${TARGET})
+    set(allot_has_${NAME} ON)
+  else()
+    set(allot_has_${NAME} OFF)
+  endif()
+  add_feature_info(${NAME} allot_has_${NAME} "${DESCRIPTION}")
+endmacro()
+
+function(allot_feature_summary)
+  add_feature_info(tool ALLOT_BUILD_TOOL "the recorder and the command allot")
+  allot_feature(debug-information PkgConfig::libdw "functions, inlined frames, file and line in reports (libdw)")
+  allot_feature(rust-demangling allot_iberty "names of Rust symbols in reports (libiberty)")
+  add_feature_info(tests ALLOT_BUILD_TESTS "the tests")
+  if(ALLOT_BUILD_TESTS)
+    allot_feature(stack-oracle PkgConfig::libunwind "stacks compared with an independent unwinder (libunwind)")
+  endif()
+  add_feature_info(benchmarks ALLOT_BUILD_BENCHMARKS "the benchmarks")
+  add_feature_info(fuzzers ALLOT_BUILD_FUZZERS "the fuzz targets and the replay of their corpora")
+  feature_summary(WHAT ENABLED_FEATURES DISABLED_FEATURES QUIET_ON_EMPTY)
+endfunction()
