@@ -74,7 +74,8 @@ struct allot_wire_counters {
     uint64_t frees;            /* of a block, ends by realloc included */
     uint64_t reallocations;
     uint64_t allocated_bytes;  /* requested */
-    int64_t live_bytes;        /* count mode: allocated minus freed by this thread, in `live_basis`; may be negative */
+    int64_t live_bytes;        /* count mode: allocated minus freed by this thread as of its last flush, in
+                                  `live_basis`; may be negative. Now: + live_unflushed_max - live_headroom */
     uint64_t dropped_events;   /* full mode: allocations and frees that did not get into a ring */
     uint64_t dropped_stacks;   /* full mode: allocations whose stack is ALLOT_NODE_DROPPED */
     uint64_t short_stacks;     /* full mode: allocations whose stack does not reach the thread's root */
@@ -118,8 +119,10 @@ struct allot_wire_thread {
     uint32_t busy;             /* (shared) 1 while a hook of this thread is between its stamp and its head */
     uint32_t reserved0;
     struct allot_wire_counters counters;
-    int64_t live_unflushed_bytes;     /* count mode: change of live bytes since the last flush */
-    int64_t live_unflushed_max_bytes; /* count mode: its highest value since the last flush, ≥ 0 */
+    int64_t live_headroom_bytes;      /* count mode: live_unflushed_max_bytes minus the change of live bytes since the
+                                         last flush; so the change is max - headroom. (One subtraction per
+                                         allocation then finds a new maximum by its sign.) */
+    int64_t live_unflushed_max_bytes; /* count mode: the highest change since the last flush, ≥ 0 */
     uint64_t reserved[14];
 };
 
