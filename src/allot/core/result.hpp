@@ -5,10 +5,10 @@
 // empty, for bugs use contract.hpp. An error is what went wrong plus what was being done, from the inside
 // out.
 //
-// Owns nothing and frees nothing: an error is three words, trivially copyable and destructible. Its text
-// lives in a memory_resource that the caller names and that must outlive it: a request's arena, say. Without
-// one it lives in error_memory(), this thread's ring of 16 KiB: the newest errors stay readable, the text of
-// an older one is replaced by a note that says so (never by another error's text). A message is cut at 4000
+// Owns nothing and frees nothing: an error is four words, trivially copyable and destructible. Its text lives
+// in a memory_resource that the caller names and that must outlive it: a request's arena, say. Without one it
+// lives in error_memory(), this thread's ring of 16 KiB: the newest errors stay readable, the text of an
+// older one is replaced by a note that says so (never by another error's text). A message is cut at 4000
 // bytes there.
 // Threads: values. An error may go to another thread and outlive the one that made it; its text in
 // error_memory() stays readable as long as the making thread (or the ring's next owner) makes no 16 KiB of
@@ -39,12 +39,18 @@ namespace allot {
 // This thread's ring. It is never destroyed: at the thread's end a later thread takes it over.
 std::pmr::memory_resource& error_memory() noexcept;
 
+namespace detail {
+class error_ring; // what error_memory() is
+}
+
 class error {
 public:
-    // Copies `what`. Where `memory` has no room the text becomes "(no memory for the message)".
+    // Copies `what`. Where `memory` has no room (or a thread asks for error_memory() when its thread-local
+    // objects are destroyed already) the text is "(no memory for the message)".
     explicit error(std::string_view what, std::pmr::memory_resource& memory = error_memory()) noexcept;
 
     // Adds outer context: what was being done when it went wrong. A copy made before keeps its own chain.
+    // Context that finds no room is left out.
     error& during(std::string_view what) & noexcept;
     error&& during(std::string_view what) && noexcept { return std::move(during(what)); }
 
@@ -58,10 +64,13 @@ private:
     struct note; // one message of the chain, with the way inwards; result.cpp
 
     void add(std::string_view what) noexcept;
+    template <class Visit>
+    void for_each_note(Visit visit) const;
 
+    std::pmr::memory_resource* memory_; // borrowed; nullptr: error_memory() of whoever adds
     const note* outermost_ = nullptr;
-    std::pmr::memory_resource* memory_; // borrowed
-    std::uint64_t position_ = 0;        // where in a ring outermost_ was written; 0 in any other memory
+    const detail::error_ring* ring_ = nullptr; // the one outermost_ lies in, or nullptr
+    std::uint64_t position_ = 0;               // of outermost_ in ring_
 };
 
 // The system's own words for an errno value: "No space left on device".

@@ -1,0 +1,61 @@
+#include <allot/core/client.h>
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace {
+
+// The look-up is cached for good, so each case runs in a child process of its own, by EXPECT_EXIT.
+allot_client_v1& load_recorder() {
+    void* library = dlopen(CLIENT_TEST_RECORDER, RTLD_NOW | RTLD_GLOBAL);
+    if (!library) {
+        std::fprintf(stderr, "%s\n", dlerror());
+        std::_Exit(3);
+    }
+    return *static_cast<allot_client_v1*>(dlsym(library, ALLOT_CLIENT_SYMBOL));
+}
+
+void print_allocations() {
+    const allot_client_v1* client = allot_client_find();
+    allot_client_totals totals = {};
+    totals.size = sizeof totals;
+    if (client && client->process_totals(&totals) == 0)
+        std::fprintf(stderr, "%llu allocations\n", static_cast<unsigned long long>(totals.allocations));
+    std::_Exit(client ? client->mode() : 9);
+}
+
+TEST(client, tells_a_program_its_own_counts_under_the_recorder) {
+    EXPECT_EXIT((load_recorder(), print_allocations()), testing::ExitedWithCode(ALLOT_CLIENT_FULL),
+                "^12 allocations\n$");
+}
+
+TEST(client, finds_nothing_without_the_recorder) {
+    EXPECT_EXIT(print_allocations(), testing::ExitedWithCode(9), "^$");
+}
+
+void find_twice_with_a_recorder_between() {
+    const bool before = allot_client_find();
+    load_recorder();
+    std::_Exit(before ? 1 : allot_client_find() ? 2 : 0);
+}
+
+TEST(client, asks_the_dynamic_linker_once) {
+    EXPECT_EXIT(find_twice_with_a_recorder_between(), testing::ExitedWithCode(0), "");
+}
+
+void find_with(uint32_t version, uint32_t size) {
+    allot_client_v1& recorder = load_recorder();
+    recorder.version = version;
+    recorder.size = size;
+    std::_Exit(allot_client_find() == &recorder ? 1 : 0);
+}
+
+TEST(client, takes_a_recorder_that_knows_more_and_refuses_what_it_cannot_read) {
+    EXPECT_EXIT(find_with(1, sizeof(allot_client_v1) + 8), testing::ExitedWithCode(1), "");
+    EXPECT_EXIT(find_with(2, sizeof(allot_client_v1)), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(find_with(1, sizeof(allot_client_v1) - 8), testing::ExitedWithCode(0), "");
+}
+
+} // namespace
