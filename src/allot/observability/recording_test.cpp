@@ -1,0 +1,326 @@
+#include <allot/observability/recording.hpp>
+
+#include <allot/observability/recording_rows.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace {
+
+using allot::snapshot;
+using bytes = std::vector<std::byte>;
+
+allot::row_numbers numbers_of(std::uint64_t n) {
+    return {.allocations = n, .allocated_bytes = n * 100, .live_blocks_at_exit = n % 3, .live_bytes_at_exit = n % 3 * 100,
+            .peak_live_bytes = n * 50, .live_bytes_at_peak = n * 25, .temporary_allocations = n / 2};
+}
+
+allot::heap_totals totals_of(std::uint64_t n) {
+    return {.allocations = n, .frees = n - 1, .reallocations = 3, .allocated_bytes = n << 20, .live_blocks_at_exit = 1,
+            .live_bytes_at_exit = 4096, .peak_live_bytes = n << 19, .temporary_allocations = n / 4};
+}
+
+snapshot small() {
+    snapshot all;
+    all.mode = allot::recording_mode::count;
+    all.basis = allot::live_basis::usable;
+    all.started_realtime_ns = 1'700'000'000'123'456'789;
+    all.duration_ns = 5'000'000'000;
+    all.peak_rss_bytes = 123 << 20;
+    all.totals = totals_of(1000);
+    all.dropped_stacks = 1, all.dropped_events = 2, all.short_stacks = 3, all.folded_stacks = 4;
+    all.processes_lost = 5, all.error_bound_bytes = 1 << 18;
+    all.partial = true;
+    all.modules = {{"/usr/bin/program", {0xde, 0xad, 0, 0xbe}, numbers_of(7)}, {"[vdso]", {}, {}}};
+    all.contexts.resize(4);
+    all.contexts[0].address = {0, 0x1234};
+    all.contexts[1] = {0, 1, {1, 0x20}, numbers_of(9)};
+    all.contexts[2] = {allot::context_node::cut, allot::none, {allot::none, 0x7fff'dead'beef}, {}};
+    all.contexts[3] = {1, 0, {0, 0}, numbers_of(1)};
+    all.sites = {{{0, 0x99}, numbers_of(4)}, {{allot::none, 5}, numbers_of(2)}};
+    all.processes.resize(2);
+    all.processes[0] = {4711, 4710, {"program", "", "an argument\n"}, "/usr/bin/program", {allot::process_exit::kind::signal, 9},
+                        true, "", totals_of(900), 77};
+    all.processes[1] = {4712, 4711, {}, "", {allot::process_exit::kind::code, -1}, false, "built with ASan", {}, 0};
+    all.threads = {{0, 4711, "main", totals_of(800), 70}, {1, 0, "", totals_of(9), 7}};
+    all.notes = {"first note", "second note"};
+    return all;
+}
+
+bytes written(const snapshot& all) {
+    allot::memory_sink sink;
+    EXPECT_TRUE(allot::write_recording(all, sink));
+    return bytes(sink.bytes().begin(), sink.bytes().end());
+}
+
+// Why reading fails; "" where it does not.
+std::string why(std::span<const std::byte> recording) {
+    auto read = allot::read_recording(recording);
+    return read ? "" : read.error().text();
+}
+
+template <class T>
+T at(const bytes& recording, std::size_t place) {
+    T value;
+    std::memcpy(&value, recording.data() + place, sizeof value);
+    return value;
+}
+
+template <class T>
+void put(bytes& recording, std::size_t place, T value) {
+    std::memcpy(recording.data() + place, &value, sizeof value);
+}
+
+// Makes the checksums of a forged recording right, as a careful liar would: what is left to find are the lies.
+void seal(bytes& recording) {
+    const auto count = at<std::uint32_t>(recording, 24);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::size_t entry = 64 + i * 40;
+        const auto offset = at<std::uint64_t>(recording, entry + 8), size = at<std::uint64_t>(recording, entry + 16);
+        if (offset > recording.size() || size > recording.size() - offset) continue;
+        put(recording, entry + 32,
+            XXH3_64bits_withSeed(recording.data() + offset, size, at<std::uint64_t>(recording, entry)));
+    }
+    put(recording, 32, XXH3_64bits(recording.data() + 64, count * 40));
+    put(recording, 56, XXH3_64bits(recording.data(), 56));
+}
+
+// The place of a section's entry in the table.
+std::size_t entry_of(const bytes& recording, allot::detail::section_kind kind) {
+    for (std::size_t entry = 64;; entry += 40)
+        if (at<std::uint32_t>(recording, entry) == static_cast<std::uint32_t>(kind)) return entry;
+}
+
+// Adds a section behind the others; what stood behind the table moves by one entry.
+bytes with_section(bytes recording, std::uint32_t kind, std::span<const std::byte> content) {
+    const auto count = at<std::uint32_t>(recording, 24);
+    const std::size_t table_end = 64 + count * 40;
+    recording.insert(recording.begin() + static_cast<std::ptrdiff_t>(table_end), 40, std::byte{});
+    for (std::uint32_t i = 0; i < count; ++i) put(recording, 64 + i * 40 + 8, at<std::uint64_t>(recording, 64 + i * 40 + 8) + 40);
+    put(recording, table_end, kind);
+    put(recording, table_end + 8, std::uint64_t{recording.size()});
+    put(recording, table_end + 16, std::uint64_t{content.size()});
+    put(recording, table_end + 24, std::uint64_t{content.size()});
+    recording.insert(recording.end(), content.begin(), content.end());
+    put(recording, 16, std::uint64_t{recording.size()});
+    put(recording, 24, count + 1);
+    seal(recording);
+    return recording;
+}
+
+TEST(recording, gives_back_the_numbers_that_were_written) {
+    const snapshot numbers = small();
+    allot::memory_sink sink;
+    ASSERT_TRUE(allot::write_recording(numbers, sink));
+    auto again = allot::read_recording(sink.bytes());
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(again->totals, numbers.totals);
+}
+
+TEST(recording, keeps_every_field) {
+    const bytes recording = written(small());
+    auto again = allot::read_recording(recording);
+    ASSERT_TRUE(again);
+    const snapshot all = small();
+    EXPECT_TRUE(again->partial && again->mode == all.mode && again->basis == all.basis);
+    EXPECT_EQ(again->started_realtime_ns, all.started_realtime_ns);
+    EXPECT_EQ(again->error_bound_bytes, all.error_bound_bytes);
+    ASSERT_EQ(again->contexts.size(), 4u);
+    EXPECT_EQ(again->contexts[2].parent, allot::context_node::cut);
+    EXPECT_EQ(again->contexts[3].parent, 1u);
+    EXPECT_EQ(again->contexts[1].numbers, all.contexts[1].numbers);
+    EXPECT_EQ(again->contexts[2].address, all.contexts[2].address);
+    EXPECT_EQ(again->modules[0].build_id, all.modules[0].build_id);
+    EXPECT_EQ(again->processes[0].command, all.processes[0].command);
+    EXPECT_EQ(again->processes[1].exit, all.processes[1].exit);
+    EXPECT_EQ(again->processes[1].reason, "built with ASan");
+    EXPECT_EQ(again->threads[1].totals, all.threads[1].totals);
+    EXPECT_EQ(again->notes, all.notes);
+    EXPECT_EQ(written(*again), recording); // and whatever was not named here
+}
+
+TEST(recording, of_nothing_is_one_too) {
+    EXPECT_EQ(why(written(snapshot{})), "");
+}
+
+TEST(recording, with_any_byte_changed_is_refused_with_a_place_and_a_reason) {
+    const bytes whole = written(small());
+    for (std::size_t place = 0; place < whole.size(); ++place) {
+        for (const auto flip : {std::byte{0x01}, std::byte{0x80}, std::byte{0xff}}) {
+            bytes damaged = whole;
+            damaged[place] ^= flip;
+            const std::string text = why(damaged);
+            ASSERT_NE(text.find("at byte "), std::string::npos) << "byte " << place << ": '" << text << "'";
+            ASSERT_TRUE(text.find("the checksum does not match") != std::string::npos || place < 8) << text;
+            ASSERT_EQ(text.find('\n'), std::string::npos) << text;
+        }
+    }
+}
+
+TEST(recording, salvage_of_any_byte_changed_says_so_and_never_tells_another_number) {
+    const snapshot all = small();
+    const bytes whole = written(all);
+    for (std::size_t place = 8; place < whole.size(); ++place) {
+        bytes damaged = whole;
+        damaged[place] ^= std::byte{0x10};
+        auto found = allot::salvage_recording(damaged);
+        ASSERT_TRUE(found) << place << found.error().text();
+        ASSERT_FALSE(found->damage.empty()) << place;
+        const snapshot& some = found->numbers;
+        ASSERT_TRUE(some.totals == all.totals || some.totals == allot::heap_totals{}) << place;
+        ASSERT_TRUE(some.contexts.empty() || some.contexts[3].numbers == all.contexts[3].numbers) << place;
+        ASSERT_TRUE(some.sites.empty() || some.sites[0].numbers == all.sites[0].numbers) << place;
+        ASSERT_TRUE(some.processes.empty() || some.processes[0].totals == all.processes[0].totals) << place;
+        ASSERT_EQ(written(some).empty(), false) << place; // it holds together
+    }
+}
+
+TEST(recording, cut_anywhere_is_refused_and_what_is_there_is_salvaged) {
+    const bytes whole = written(small());
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        const auto cut = std::span(whole).first(size);
+        ASSERT_NE(why(cut), "") << size;
+        auto found = allot::salvage_recording(cut);
+        if (found) {
+            ASSERT_FALSE(found->damage.empty()) << size;
+        }
+    }
+    EXPECT_EQ(why({}), "the file is empty");
+    EXPECT_EQ(why(std::span(whole).first(5)), "header at byte 0: cut short, 5 of its 64 bytes are there");
+    auto found = allot::salvage_recording(std::span(whole).first(whole.size() - 1)); // the contexts stand last
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->numbers.totals, small().totals);
+    EXPECT_EQ(found->numbers.sites.size(), 2u);
+    EXPECT_TRUE(found->numbers.contexts.empty());
+}
+
+TEST(recording, that_is_not_ours_or_of_another_version_is_named_as_that) {
+    bytes recording = written(small());
+    EXPECT_EQ(why(std::as_bytes(std::span("#!/bin/sh"))), "header at byte 0: this is not an allot recording");
+    EXPECT_FALSE(allot::looks_like_recording(std::as_bytes(std::span("ALLOTSEG"))));
+    EXPECT_TRUE(allot::looks_like_recording(recording));
+    put(recording, 12, std::uint32_t{7});
+    seal(recording);
+    EXPECT_EQ(why(recording), "header at byte 12: version 7, this allot reads version 1");
+    EXPECT_FALSE(allot::salvage_recording(recording));
+    put(recording, 8, std::uint32_t{0x0d0c'0b0a});
+    EXPECT_EQ(why(recording), "header at byte 8: written in the other byte order");
+}
+
+TEST(recording, that_goes_on_behind_its_end_is_refused) {
+    bytes recording = written(small());
+    recording.push_back({});
+    EXPECT_NE(why(recording).find("but the file goes on to byte"), std::string::npos) << why(recording);
+}
+
+TEST(recording, skips_sections_that_it_does_not_know_but_not_their_checksum) {
+    const bytes tags = {std::byte{1}, std::byte{2}, std::byte{3}};
+    bytes recording = with_section(written(small()), 99, tags);
+    ASSERT_EQ(why(recording), "");
+    EXPECT_EQ(written(*allot::read_recording(recording)), written(small()));
+    recording.back() ^= std::byte{1};
+    EXPECT_EQ(why(recording), "section of unknown kind 99 at byte " + std::to_string(recording.size() - 3) +
+                                  ": the checksum does not match");
+}
+
+TEST(recording, refuses_two_sections_of_a_kind_and_a_section_too_few) {
+    const bytes nothing = {std::byte{0}};
+    EXPECT_NE(why(with_section(written(small()), 7, nothing)).find("there is a second one"), std::string::npos);
+    bytes recording = written(small());
+    put(recording, entry_of(recording, allot::detail::section_kind::notes), std::uint32_t{99});
+    seal(recording);
+    EXPECT_EQ(why(recording), "section 'notes' is missing");
+}
+
+TEST(recording, does_not_allocate_what_a_lying_count_asks_for) {
+    for (const auto kind : {1, 2, 3, 4, 5, 6, 7}) {
+        bytes recording = written(snapshot{});
+        const std::size_t entry = entry_of(recording, allot::detail::section_kind{static_cast<std::uint32_t>(kind)});
+        const bytes lie(10, std::byte{0xfe}); // a count near 2^63
+        put(recording, entry, std::uint32_t{99});
+        EXPECT_NE(why(with_section(recording, static_cast<std::uint32_t>(kind), lie)).find("at byte"), std::string::npos);
+        recording = written(small());
+        put(recording, entry + 24, std::uint64_t{1} << 45); // expands to 32 TiB
+        put(recording, entry + 4, std::uint32_t{1});
+        seal(recording);
+        EXPECT_NE(why(recording).find("expand beyond all measure"), std::string::npos) << why(recording);
+    }
+}
+
+TEST(recording, refuses_rows_that_refer_to_nothing) {
+    using allot::detail::section_kind;
+    const auto refused = [](snapshot wrong, const char* text) {
+        allot::memory_sink sink;
+        auto done = allot::write_recording(wrong, sink);
+        ASSERT_FALSE(done) << text;
+        EXPECT_EQ(done.error().text(), text);
+    };
+    snapshot wrong = small();
+    wrong.contexts[1].parent = 1;
+    refused(wrong, "table 'contexts': row 1 stands before its parent");
+    wrong = small(), wrong.contexts[3].site = 2;
+    refused(wrong, "table 'contexts': row 3 names a site that is not there");
+    wrong = small(), wrong.sites[0].address.module = 2;
+    refused(wrong, "table 'sites': row 0 names a module that is not there");
+    wrong = small(), wrong.threads[0].process = 2;
+    refused(wrong, "table 'threads': row 0 names a process that is not there");
+
+    snapshot fewer = small(); // the same in a file: an entry swapped for one with fewer rows
+    allot::packed_writer none;
+    allot::detail::write_section(none, section_kind::sites, snapshot{});
+    bytes recording = written(small());
+    put(recording, entry_of(recording, section_kind::sites), std::uint32_t{99});
+    recording = with_section(recording, 4, none.bytes());
+    EXPECT_NE(why(recording).find("section 'contexts' at byte"), std::string::npos) << why(recording);
+    EXPECT_NE(why(recording).find("row 1 names a site that is not there"), std::string::npos) << why(recording);
+    auto found = allot::salvage_recording(recording);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->numbers.contexts[1].site, allot::none);
+}
+
+TEST(recording, keeps_lost_modules_as_rows_without_a_name) {
+    bytes recording = written(small());
+    const auto place = at<std::uint64_t>(recording, entry_of(recording, allot::detail::section_kind::modules) + 8);
+    recording[static_cast<std::size_t>(place) + 3] ^= std::byte{1};
+    auto found = allot::salvage_recording(recording);
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->numbers.modules.size(), 2u);
+    EXPECT_EQ(found->numbers.modules[0].path, "");
+    EXPECT_EQ(found->numbers.contexts[1].address, small().contexts[1].address);
+}
+
+TEST(recording, of_random_snapshots_gives_them_back) {
+    const auto seed = std::random_device()();
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    for (int round = 0; round < 50; ++round) {
+        snapshot all = small();
+        all.contexts.resize(random() % 2000);
+        for (std::size_t i = 0; i < all.contexts.size(); ++i) {
+            auto& node = all.contexts[i];
+            node.parent = i == 0 || random() % 10 == 0 ? allot::none - static_cast<std::uint32_t>(random() % 2)
+                                                       : static_cast<std::uint32_t>(random() % i);
+            node.site = random() % 2 ? allot::none : static_cast<std::uint32_t>(random() % 2);
+            node.address = {random() % 3 ? allot::none : static_cast<std::uint32_t>(random() % 2), random() >> random() % 64};
+            if (random() % 2) node.numbers = numbers_of(random() >> random() % 64);
+        }
+        const bytes recording = written(all);
+        auto again = allot::read_recording(recording);
+        ASSERT_TRUE(again) << again.error().text();
+        ASSERT_EQ(again->contexts.size(), all.contexts.size());
+        for (std::size_t i = 0; i < all.contexts.size(); ++i) {
+            ASSERT_EQ(again->contexts[i].parent, all.contexts[i].parent);
+            ASSERT_EQ(again->contexts[i].site, all.contexts[i].site);
+            ASSERT_EQ(again->contexts[i].address, all.contexts[i].address);
+            ASSERT_EQ(again->contexts[i].numbers, all.contexts[i].numbers);
+        }
+    }
+}
+
+} // namespace
