@@ -175,7 +175,7 @@ class Checker:
         for word in words[1:]:
             if word in ("STEMS", "DEPENDS", "LINK", "TEST_LINK"):
                 keyword = word
-            else:
+            elif not word.startswith("$"):  # a variable's words stand where it is set
                 groups.setdefault(keyword, []).append(word)
         for stem in groups.get("STEMS", []):
             if not any((folder / f"{stem}{ending}").is_file() for ending in (".hpp", ".h")):
