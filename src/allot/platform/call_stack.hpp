@@ -145,7 +145,8 @@ private:
     }
     captured_stack capture_changed(const unwind_rules& rules, const std::uint64_t* words,
                                    stack_bounds bounds) noexcept;
-    std::uint32_t join(walk& now) noexcept;
+    stack_end walk_out(walk& now, bool& is_kept) noexcept;
+    bool join(walk& now) noexcept;
     void drop_outermost(std::uint32_t frames) noexcept;
     void append(const new_frame& frame) noexcept;
 

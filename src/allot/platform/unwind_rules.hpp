@@ -51,13 +51,13 @@ public:
     // that comes to lie at the same addresses never meets the old one's rules. May nest and overlap across threads
     // (up to 4,095).
     void begin_unload() noexcept;
-    void end_unload() noexcept { epoch_.fetch_add(generation_step - 1, std::memory_order_acq_rel); }
+    void end_unload() noexcept { epoch_.fetch_sub(1, std::memory_order_acq_rel); }
     // Forgets everything once.
     void flush() noexcept { begin_unload(), end_unload(); }
     // In the child of a fork: another thread's begun unload will never end here.
     void reset_after_fork() noexcept;
 
-    // Changes whenever something is forgotten. `remembering(generation())` is false while a library is unloaded:
+    // Changes whenever something is forgotten. While a library is being unloaded it is not usable:
     // then nothing derived from the rules may be kept either.
     std::uint32_t generation() const noexcept { return epoch_.load(std::memory_order_acquire); }
     static constexpr bool usable(std::uint32_t generation) noexcept { return (generation & unloading_mask) == 0; }
@@ -88,7 +88,7 @@ private:
         return static_cast<std::size_t>((address * 0x9E37'79B9'7F4A'7C15u) >> shift_);
     }
     unwind_rule find_cold(std::uint64_t address) const noexcept;
-    entry* place_of(std::uint64_t address) const noexcept;
+    entry* place_of(std::uint64_t address, bool take) const noexcept;
 
     entry* entries_ = nullptr; // borrowed
     std::uint32_t shift_ = 0;  // 64 - log2(number of entries)

@@ -1,0 +1,247 @@
+// The oracle is libgcc's _Unwind_Backtrace: it reads the same tables by other code and remembers nothing.
+#include <allot/platform/call_stack.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include <sys/mman.h>
+#include <unwind.h>
+
+namespace {
+
+using allot::stack_end;
+
+alignas(64) std::uint64_t table[2 << 14];
+
+const allot::unwind_rules& rules() {
+    static allot::unwind_rules all;
+    static const bool once = (all.use(table, 1 << 14), true);
+    return once ? all : all;
+}
+
+struct unmap {
+    void operator()(allot::stack_cache* at) const { munmap(at, sizeof(allot::stack_cache)); }
+};
+using cache_pointer = std::unique_ptr<allot::stack_cache, unmap>;
+
+cache_pointer new_cache() {
+    void* pages = mmap(nullptr, sizeof(allot::stack_cache), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return cache_pointer(static_cast<allot::stack_cache*>(pages));
+}
+
+_Unwind_Reason_Code note(_Unwind_Context* context, void* into) {
+    int before = 0;
+    const std::uint64_t at = _Unwind_GetIPInfo(context, &before);
+    static_cast<std::vector<std::uint64_t>*>(into)->push_back(at + (before != 0 ? 1 : 0));
+    return _URC_NO_REASON;
+}
+
+struct taken {
+    allot::captured_stack shape{};
+    std::vector<std::uint64_t> ours;   // innermost first
+    std::vector<std::uint64_t> oracle; // the same, if the two agree
+};
+
+// Captures the caller's stack twice: with the cache, and with libgcc.
+[[gnu::noinline]] taken take(allot::stack_cache& cache, allot::stack_bounds bounds = allot::current_thread_bounds()) {
+    taken out;
+    out.shape = cache.capture(rules(), __builtin_frame_address(0), bounds);
+    for (std::uint32_t i = out.shape.count; i-- != 0;) out.ours.push_back(cache.return_address(i));
+    _Unwind_Backtrace(note, &out.oracle);
+    const auto caller = reinterpret_cast<std::uint64_t>(__builtin_return_address(0));
+    auto first = out.oracle.begin();
+    while (first != out.oracle.end() && *first != caller) ++first;
+    out.oracle.erase(out.oracle.begin(), first);
+    if (!out.oracle.empty() && out.oracle.back() == 0) out.oracle.pop_back(); // its sign for the end
+    return out;
+}
+
+void expect_right(const taken& now) {
+    EXPECT_EQ(now.shape.end, stack_end::complete);
+    EXPECT_EQ(now.ours, now.oracle);
+}
+
+volatile int sink;
+
+TEST(call_stack, gives_each_frame_a_payload_that_stays_with_it) {
+    const cache_pointer cache = new_cache();
+    const allot::stack_bounds bounds = allot::current_thread_bounds();
+    std::uint32_t made = 0;
+    const auto hook = [&]() __attribute__((noinline)) {
+        const allot::captured_stack now = cache->capture(rules(), __builtin_frame_address(0), bounds);
+        for (std::uint32_t i = now.unchanged; i != now.count; ++i) cache->set_payload(i, ++made);
+        return cache->payload(now.count - 1);
+    };
+    std::uint32_t nodes[3];
+#pragma GCC unroll 1
+    for (std::uint32_t& node : nodes) node = hook(); // the same call each time
+    EXPECT_EQ(nodes[0], nodes[1]);
+    EXPECT_EQ(nodes[1], nodes[2]);
+    const std::uint32_t before = made;
+    EXPECT_NE(hook(), nodes[2]);
+    EXPECT_EQ(made, before + 1); // only the innermost frame was new
+}
+
+[[gnu::noinline]] void recurse(allot::stack_cache& cache, int depth) {
+    expect_right(take(cache));
+    if (depth != 0) recurse(cache, depth - 1);
+    expect_right(take(cache));
+    sink = depth;
+}
+
+TEST(call_stack, follows_recursion_down_and_up) {
+    const cache_pointer cache = new_cache();
+    recurse(*cache, 200);
+}
+
+TEST(call_stack, says_how_many_outer_frames_are_unchanged) {
+    const cache_pointer cache = new_cache();
+    const taken outer = take(*cache);
+    const auto deeper = [&]() __attribute__((noinline)) { return take(*cache); };
+    const taken inner = deeper();
+    expect_right(inner);
+    EXPECT_EQ(inner.shape.unchanged, outer.shape.count - 1); // this test's own frame stands at another call
+    EXPECT_EQ(inner.shape.count, outer.shape.count + 1);
+}
+
+TEST(call_stack, starts_anew_after_forget) {
+    const cache_pointer cache = new_cache();
+    for (int i = 0; i != 2; ++i) {
+        const taken now = take(*cache);
+        EXPECT_EQ(now.shape.unchanged, i == 0 ? 0 : now.shape.count);
+    }
+    cache->forget();
+    EXPECT_EQ(take(*cache).shape.unchanged, 0u);
+}
+
+// Random walks through functions with frames of equal size, so that stale return addresses lie exactly where the
+// fresh ones do: only the re-check tells them apart.
+template <int Which>
+[[gnu::noinline]] int twin(allot::stack_cache& cache, std::mt19937& random, int depth);
+
+int turn(allot::stack_cache& cache, std::mt19937& random, int depth) {
+    switch (random() % 3) {
+    case 0: return twin<0>(cache, random, depth);
+    case 1: return twin<1>(cache, random, depth);
+    default: return twin<2>(cache, random, depth);
+    }
+}
+
+template <int Which> int twin(allot::stack_cache& cache, std::mt19937& random, int depth) {
+    int sum = Which;
+    const int rounds = static_cast<int>(random() % 3);
+    for (int i = 0; i <= rounds && depth != 0; ++i) sum += turn(cache, random, depth - 1);
+    if (random() % 4 == 0) expect_right(take(cache));
+    return sum + sink;
+}
+
+TEST(call_stack, is_right_on_random_walks_through_equal_frames) {
+    const cache_pointer cache = new_cache();
+    const std::uint32_t seed = std::random_device()();
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    for (int i = 0; i != 200 && !testing::Test::HasFailure(); ++i) sink = turn(*cache, random, 8);
+}
+
+[[gnu::noinline]] void throw_from(allot::stack_cache& cache, int depth) {
+    expect_right(take(cache));
+    if (depth == 0) throw 1;
+    throw_from(cache, depth - 1);
+    sink = depth;
+}
+
+TEST(call_stack, is_right_after_an_exception_unwound_the_last_stack) {
+    const cache_pointer cache = new_cache();
+    for (int depth = 0; depth != 20; ++depth) {
+        try {
+            throw_from(*cache, depth);
+        } catch (int) {
+            expect_right(take(*cache));
+        }
+        expect_right(take(*cache));
+    }
+}
+
+[[gnu::noinline]] void deep(allot::stack_cache& cache, int depth, int take_every, int& short_stacks) {
+    if (depth % take_every == 0) {
+        const taken now = take(cache);
+        ASSERT_LE(now.ours.size(), now.oracle.size());
+        for (std::size_t i = 0; i != now.ours.size(); ++i) ASSERT_EQ(now.ours[i], now.oracle[i]);
+        if (now.shape.end == stack_end::too_deep) {
+            ++short_stacks;
+            ASSERT_GE(now.shape.count, allot::stack_cache::frames_min_when_cut);
+        } else {
+            ASSERT_EQ(now.ours.size(), now.oracle.size());
+        }
+    }
+    if (depth != 0) deep(cache, depth - 1, take_every, short_stacks);
+    if (depth % take_every == 1) {
+        const taken now = take(cache);
+        ASSERT_LE(now.ours.size(), now.oracle.size());
+        for (std::size_t i = 0; i != now.ours.size(); ++i) ASSERT_EQ(now.ours[i], now.oracle[i]);
+    }
+    sink = depth;
+}
+
+TEST(call_stack, shows_the_innermost_frames_of_stacks_that_are_too_deep) {
+    for (const int take_every : {7, 97, 400, 3000}) {
+        const cache_pointer cache = new_cache();
+        int short_stacks = 0;
+        deep(*cache, 3000, take_every, short_stacks);
+        EXPECT_GT(short_stacks, 0);
+        expect_right(take(*cache)); // whole again when the recursion is over
+    }
+}
+
+TEST(call_stack, shows_only_the_caller_on_a_stack_that_is_not_the_threads) {
+    const cache_pointer cache = new_cache();
+    const taken now = take(*cache, allot::stack_bounds{16, 32});
+    EXPECT_EQ(now.shape.end, stack_end::out_of_bounds);
+    ASSERT_EQ(now.ours.size(), 1u);
+    EXPECT_EQ(now.ours[0], now.oracle[0]);
+    EXPECT_EQ(take(*cache, allot::stack_bounds{16, 32}).shape.unchanged, 0u);
+}
+
+TEST(call_stack, never_reads_outside_the_bounds_it_was_given) {
+    const cache_pointer cache = new_cache();
+    const allot::stack_bounds whole = allot::current_thread_bounds();
+    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    for (std::uintptr_t high = here + 64; high < here + 512; high += 8) {
+        cache->forget();
+        const taken now = take(*cache, allot::stack_bounds{whole.low, high});
+        EXPECT_NE(now.shape.end, stack_end::complete);
+        for (std::uint32_t i = 0; i + 1 < now.shape.count; ++i) EXPECT_LE(cache->stack_pointer(i), high);
+        for (std::size_t i = 0; i != now.ours.size(); ++i) EXPECT_EQ(now.ours[i], now.oracle[i]);
+    }
+}
+
+TEST(call_stack, forgets_with_the_rules_generation_and_keeps_nothing_during_an_unload) {
+    allot::unwind_rules own;
+    const cache_pointer cache = new_cache();
+    const allot::stack_bounds bounds = allot::current_thread_bounds();
+    const auto unchanged = [&]() __attribute__((noinline)) {
+        return cache->capture(own, __builtin_frame_address(0), bounds).unchanged;
+    };
+    std::uint32_t seen[6];
+    for (int i = 0; i != 6; ++i) {
+        if (i == 2) own.flush();
+        if (i == 4) own.begin_unload();
+        seen[i] = unchanged();
+    }
+    EXPECT_EQ(seen[0], 0u);
+    EXPECT_GT(seen[1], 0u);
+    EXPECT_EQ(seen[2], 0u);
+    EXPECT_GT(seen[3], 0u);
+    EXPECT_EQ(seen[4], 0u);
+    EXPECT_EQ(seen[5], 0u);
+    own.end_unload();
+    for (int i = 0; i != 2; ++i) seen[i] = unchanged();
+    EXPECT_EQ(seen[0], 0u);
+    EXPECT_GT(seen[1], 0u);
+}
+
+} // namespace
