@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <random>
 
@@ -321,6 +322,28 @@ TEST(recording, of_random_snapshots_gives_them_back) {
             ASSERT_EQ(again->contexts[i].numbers, all.contexts[i].numbers);
         }
     }
+}
+
+TEST(recording, of_fifty_thousand_nodes_stays_small) {
+    std::mt19937_64 random(7);
+    snapshot all = small();
+    all.contexts.resize(50'000);
+    all.sites.resize(400);
+    for (std::uint32_t i = 1, depth = 0; i < all.contexts.size(); ++i) {
+        auto& node = all.contexts[i];
+        depth = random() % 3 == 0 && depth > 30 ? depth - 20 : depth + 1;
+        node = {i - 1 - static_cast<std::uint32_t>(random() % std::min(depth, i)), allot::none, {0, random() % 6000 * 331}, {}};
+        if (random() % 100 >= 35) continue;
+        node.site = static_cast<std::uint32_t>(random() % 400);
+        const std::uint64_t count = random() % 10 ? 1 + random() % 4 : random() % 100'000, size = 16 + random() % 300;
+        const std::uint64_t live = random() % 5 ? 0 : count / 4 * size;
+        node.numbers = {count, count * size, live / size, live, count / 8 * size + size, live, count / 3};
+    }
+    const bytes recording = written(all);
+    RecordProperty("bytes", static_cast<int>(recording.size()));
+    std::printf("50,000 nodes: %zu bytes\n", recording.size());
+    EXPECT_LT(recording.size(), 500'000u);
+    EXPECT_EQ(why(recording), "");
 }
 
 } // namespace
