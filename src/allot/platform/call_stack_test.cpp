@@ -66,6 +66,7 @@ void expect_right(const taken& now) {
 }
 
 volatile int sink;
+volatile unsigned sink_unsigned;
 
 TEST(call_stack, gives_each_frame_a_payload_that_stays_with_it) {
     const cache_pointer cache = new_cache();
@@ -120,10 +121,10 @@ TEST(call_stack, starts_anew_after_forget) {
 
 // Random walks through functions with frames of equal size, so that stale return addresses lie exactly where the
 // fresh ones do: only the re-check tells them apart.
-template <int Which>
-[[gnu::noinline]] int twin(allot::stack_cache& cache, std::mt19937& random, int depth);
+template <unsigned Which>
+[[gnu::noinline]] unsigned twin(allot::stack_cache& cache, std::mt19937& random, int depth);
 
-int turn(allot::stack_cache& cache, std::mt19937& random, int depth) {
+unsigned turn(allot::stack_cache& cache, std::mt19937& random, int depth) {
     switch (random() % 3) {
     case 0: return twin<0>(cache, random, depth);
     case 1: return twin<1>(cache, random, depth);
@@ -131,12 +132,12 @@ int turn(allot::stack_cache& cache, std::mt19937& random, int depth) {
     }
 }
 
-template <int Which> int twin(allot::stack_cache& cache, std::mt19937& random, int depth) {
-    int sum = Which;
+template <unsigned Which> unsigned twin(allot::stack_cache& cache, std::mt19937& random, int depth) {
+    unsigned sum = Which;
     const int rounds = static_cast<int>(random() % 3);
     for (int i = 0; i <= rounds && depth != 0; ++i) sum += turn(cache, random, depth - 1);
     if (random() % 4 == 0) expect_right(take(cache));
-    return sum + sink;
+    return sum + sink_unsigned;
 }
 
 TEST(call_stack, is_right_on_random_walks_through_equal_frames) {
@@ -144,7 +145,7 @@ TEST(call_stack, is_right_on_random_walks_through_equal_frames) {
     const std::uint32_t seed = std::random_device()();
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    for (int i = 0; i != 200 && !testing::Test::HasFailure(); ++i) sink = turn(*cache, random, 8);
+    for (int i = 0; i != 200 && !testing::Test::HasFailure(); ++i) sink_unsigned = turn(*cache, random, 8);
 }
 
 [[gnu::noinline]] void throw_from(allot::stack_cache& cache, int depth) {
