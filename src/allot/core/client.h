@@ -31,45 +31,45 @@ enum allot_client_mode {
     ALLOT_CLIENT_FULL = 2
 };
 
-enum allot_client_basis {          /* what live_bytes are */
-    ALLOT_CLIENT_LIVE_UNKNOWN = 0, /* not known inside the process (full mode): live_bytes is 0 */
+/* What live_bytes are. Unknown: not known inside the process (full mode), live_bytes is 0. */
+enum allot_client_basis {
+    ALLOT_CLIENT_LIVE_UNKNOWN = 0,
     ALLOT_CLIENT_LIVE_REQUESTED = 1,
     ALLOT_CLIENT_LIVE_USABLE = 2
 };
 
 /* Of the whole process since it was first observed. Exact when its other threads are quiet. */
 struct allot_client_totals {
-    uint32_t size;             /* the caller sets it to sizeof: no byte beyond it is written */
-    uint32_t live_basis;       /* enum allot_client_basis */
-    uint64_t allocations;      /* successful, reallocations of a block included */
-    uint64_t frees;            /* of a block, ends by realloc included */
+    uint32_t size;        /* the caller sets it to sizeof: no byte beyond it is written */
+    uint32_t live_basis;  /* enum allot_client_basis */
+    uint64_t allocations; /* successful, reallocations of a block included */
+    uint64_t frees;       /* of a block, ends by realloc included */
     uint64_t reallocations;
-    uint64_t allocated_bytes;  /* requested */
+    uint64_t allocated_bytes; /* requested */
     int64_t live_bytes;
 };
 
 /* Grows at its end only; `size` says how much of it the recorder has. */
 struct allot_client_v1 {
-    uint32_t version; /* 1 */
-    uint32_t size;    /* sizeof of the recorder's struct */
-    int (*mode)(void);                                          /* enum allot_client_mode */
-    int (*process_totals)(struct allot_client_totals *totals);  /* 0; -1: not observed, or size too small */
+    uint32_t version;                                          /* 1 */
+    uint32_t size;                                             /* sizeof of the recorder's struct */
+    int (*mode)(void);                                         /* enum allot_client_mode */
+    int (*process_totals)(struct allot_client_totals* totals); /* 0; -1: not observed, or size too small */
 };
 
 #define ALLOT_CLIENT_SYMBOL "allot_client_v1"
 
-static inline const struct allot_client_v1 *allot_client_find(void) {
-    static const struct allot_client_v1 *cached; /* NULL: never asked; `absent`: asked in vain */
+static inline const struct allot_client_v1* allot_client_find(void) {
+    static const struct allot_client_v1* cached; /* NULL: never asked; `absent`: asked in vain */
     static const struct allot_client_v1 absent = {0, 0, 0, 0};
-    const struct allot_client_v1 *client = __atomic_load_n(&cached, __ATOMIC_ACQUIRE);
+    const struct allot_client_v1* client = __atomic_load_n(&cached, __ATOMIC_ACQUIRE);
     if (!client) {
         /* A null handle is RTLD_DEFAULT, whose name the C headers show only under _GNU_SOURCE. */
-        client = (const struct allot_client_v1 *)dlsym((void *)0, ALLOT_CLIENT_SYMBOL);
-        if (!client || client->version != 1 || client->size < sizeof *client)
-            client = &absent;
+        client = (const struct allot_client_v1*)dlsym((void*)0, ALLOT_CLIENT_SYMBOL);
+        if (!client || client->version != 1 || client->size < sizeof *client) client = &absent;
         __atomic_store_n(&cached, client, __ATOMIC_RELEASE);
     }
-    return client == &absent ? (const struct allot_client_v1 *)0 : client;
+    return client == &absent ? (const struct allot_client_v1*)0 : client;
 }
 
 #ifdef __cplusplus

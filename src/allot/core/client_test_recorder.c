@@ -4,9 +4,8 @@
 
 static int mode(void) { return ALLOT_CLIENT_FULL; }
 
-static int process_totals(struct allot_client_totals *totals) {
-    if (totals->size < sizeof *totals)
-        return -1;
+static int process_totals(struct allot_client_totals* totals) {
+    if (totals->size < sizeof *totals) return -1;
     totals->live_basis = ALLOT_CLIENT_LIVE_UNKNOWN;
     totals->allocations = 12;
     return 0;

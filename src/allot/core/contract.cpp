@@ -49,8 +49,7 @@ void fatal(std::initializer_list<fatal_part> parts) noexcept {
     // The room of "..." and the line break is kept free. A line that ends exactly here gets its dots, too.
     const char* const end = line + line_bytes_max - cut.size() - 1;
     char* out = write_text(prefix, line, end);
-    for (const fatal_part& part : parts)
-        out = part.write(out, end);
+    for (const fatal_part& part : parts) out = part.write(out, end);
     if (out == end) out = write_text(cut, out, end + cut.size());
     *out++ = '\n';
     if (write(2, line, static_cast<std::size_t>(out - line)) < 0) {

@@ -17,9 +17,7 @@ TEST(contract, ends_the_program_with_one_line_when_the_condition_fails) {
     EXPECT_DEATH(check_index(7, 5), "^allot: fatal: buffer: index 7 of 5\n$");
 }
 
-TEST(contract, aborts) {
-    EXPECT_EXIT(check_index(7, 5), testing::KilledBySignal(SIGABRT), "");
-}
+TEST(contract, aborts) { EXPECT_EXIT(check_index(7, 5), testing::KilledBySignal(SIGABRT), ""); }
 
 TEST(contract, evaluates_its_condition_once_and_its_message_only_when_it_fails) {
     int conditions = 0, messages = 0;

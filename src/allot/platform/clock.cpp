@@ -3,7 +3,7 @@
 #include <ctime>
 
 #if defined(__x86_64__)
-#include <cpuid.h>
+#    include <cpuid.h>
 #endif
 
 namespace allot {

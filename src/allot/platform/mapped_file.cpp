@@ -14,7 +14,7 @@ namespace allot {
 namespace {
 
 class owned_descriptor {
-public:
+  public:
     explicit owned_descriptor(int number) noexcept : number_(number) {}
     ~owned_descriptor() {
         if (number_ >= 0) ::close(number_);
@@ -24,7 +24,7 @@ public:
     int number() const noexcept { return number_; }
     int give_up() noexcept { return std::exchange(number_, -1); }
 
-private:
+  private:
     int number_;
 };
 
@@ -83,8 +83,10 @@ result<shared_file> shared_file::create_new(const std::string& path, shared_file
 }
 
 shared_file::shared_file(shared_file&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)),
-      data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 shared_file& shared_file::operator=(shared_file&& other) noexcept {
     shared_file taken(std::move(other));

@@ -10,7 +10,8 @@ namespace {
 void expect_whole_pages(block range) noexcept {
     const std::size_t page = page_size();
     ALLOT_EXPECT(range.size != 0 && is_aligned(range.address, page) && is_aligned(range.size, page),
-                 "pages: ", range.address, " with ", range.size, " bytes is no range of whole pages of ", page);
+                 "pages: ", range.address, " with ", range.size, " bytes is no range of whole pages of ",
+                 page);
 }
 
 std::byte* map_without_access(std::size_t size) noexcept {
@@ -66,8 +67,8 @@ bool try_protect_pages(block range, page_access access) noexcept {
 
 void release_pages(block range) noexcept {
     expect_whole_pages(range);
-    ALLOT_EXPECT(::munmap(range.address, range.size) == 0, "pages: release of ",
-                 range.address, " with ", range.size, " bytes was refused");
+    ALLOT_EXPECT(::munmap(range.address, range.size) == 0, "pages: release of ", range.address, " with ",
+                 range.size, " bytes was refused");
 }
 
 } // namespace allot

@@ -21,6 +21,7 @@ namespace allot {
 
 inline constexpr int this_process = 0;
 
+// As exact as the kernel's counting in batches: some 64 pages a processor.
 struct process_memory {
     std::uint64_t resident_bytes = 0;      // VmRSS
     std::uint64_t resident_bytes_peak = 0; // VmHWM, since the last exec

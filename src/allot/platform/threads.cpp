@@ -16,10 +16,10 @@ namespace {
 __attribute__((tls_model("initial-exec"))) constinit thread_local std::uint32_t cached_thread_id = 0;
 
 class errno_kept {
-public:
+  public:
     ~errno_kept() { errno = found_; }
 
-private:
+  private:
     int found_ = errno;
 };
 
@@ -72,8 +72,7 @@ unsigned futex_wake(const std::uint32_t* word, unsigned count, futex_scope scope
 
 bool backoff::again() noexcept {
     if (round_ < spin_rounds) {
-        for (unsigned pauses = 1u << round_; pauses != 0; --pauses)
-            spin_pause();
+        for (unsigned pauses = 1u << round_; pauses != 0; --pauses) spin_pause();
     } else if (round_ < spin_rounds + yield_rounds) {
         const errno_kept keep;
         ::sched_yield();
