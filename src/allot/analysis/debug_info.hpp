@@ -1,12 +1,15 @@
 // debug_info: functions, inlined calls, files and lines of return addresses, from the files on disk.
 //
-// Use it in a report, or after a recording, in the parent: never in the observed program. It asks no network: separate
-// debug files are looked for by build id and .gnu_debuglink on this machine only.
-// Names are given only for files that are still the recorded ones: their build id is compared first, and a file that
-// changed or is gone gives none and says so in `module_detail`. Needs libdw; without it every address stays
-// module + offset, and the reason says that allot was built without it.
-// Owns all it returns. Threads: thread-compatible. Cost: about 10 µs for a new address, 20 ns for a known one, once 1 to
-// 100 ms for a module and for each of its compilation units; files are mapped, not read.
+// Use it in a report, or after a recording, in the parent: never in the observed program. It asks no
+// network: separate debug files are looked for by build id and .gnu_debuglink on this machine only. Names
+// are given only for files that are still the recorded ones: their build id is compared first, and a file
+// that changed or is gone gives none and says so in `module_detail`.
+// Needs libdw; without it every address stays module + offset, and the reason says that allot was built
+// without it.
+// Owns all it returns.
+// Threads: thread-compatible.
+// Cost: about 10 µs for a new address, 20 ns for a known one, once 1 to 100 ms for a module and for each of
+// its compilation units; files are mapped, not read.
 //
 //     allot::debug_info names(shot.modules);
 //     for (const allot::source_frame& frame : names.frames(shot.sites[0].address))
@@ -40,11 +43,12 @@ enum class name_detail : std::uint8_t {
 
 struct module_detail {
     name_detail detail = name_detail::none;
-    std::string reason; // why there is nothing, one plain phrase ("libfoo.so changed since the recording"); else empty
+    std::string reason; // why there is nothing, one plain phrase ("libfoo.so changed since the recording");
+                        // else empty
 };
 
 class debug_info {
-public:
+  public:
     // Copies paths and build ids; opens a file at the first question about it.
     explicit debug_info(std::span<const module_row> modules);
     debug_info(debug_info&&) noexcept;
@@ -54,15 +58,15 @@ public:
     // True when built with libdw.
     static bool is_available() noexcept;
 
-    // The frames at a *return address* (it is looked up one byte earlier, inside the call), innermost inlined function
-    // first; the last one is the function that really stands there. Never empty: what is unknown has empty names.
-    // Valid for the life of this debug_info.
+    // The frames at a *return address* (it is looked up one byte earlier, inside the call), innermost inlined
+    // function first; the last one is the function that really stands there. Never empty: what is unknown has
+    // empty names. Valid for the life of this debug_info.
     const std::vector<source_frame>& frames(code_address return_address);
 
     // What the module's file can tell. Expects: module < the number of modules.
     const module_detail& detail(std::uint32_t module);
 
-private:
+  private:
     struct state;
     std::unique_ptr<state> state_;
 };

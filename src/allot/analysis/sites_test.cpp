@@ -1,0 +1,72 @@
+#include <allot/analysis/sites.hpp>
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+using allot::is_allocator_wrapper;
+
+TEST(is_allocator_wrapper, tells_helpers_from_the_code_that_wants_memory) {
+    EXPECT_TRUE(is_allocator_wrapper("operator new(unsigned long)") && is_allocator_wrapper("_Znwm"));
+    EXPECT_TRUE(is_allocator_wrapper("std::vector<int>::push_back(int&&)"));
+    EXPECT_TRUE(!is_allocator_wrapper("parse(std::vector<int>&)"));
+}
+
+TEST(is_allocator_wrapper, knows_the_names_of_each_world_mangled_or_not) {
+    for (
+        const char* name :
+        {"malloc", "__libc_calloc", "strdup", "vasprintf", "xmalloc", "xmalloc.part.0",
+         "x2nrealloc.constprop.0", "xmalloc(unsigned long)", "_Z7xmallocm", "g_malloc0", "PyMem_RawMalloc",
+         "_PyObject_GC_New", "sqlite3DbMallocRawNN", "CRYPTO_zalloc", "Perl_safesysrealloc", "jv_mem_alloc",
+         "zmalloc_usable",
+         // operator new and delete's forms, as symbols and as text
+         "_Znwm", "_Znam", "_ZnwmRKSt9nothrow_t", "_ZnwmSt11align_val_t",
+         "_ZnamSt11align_val_tRKSt9nothrow_t", "operator new[](unsigned long)",
+         "operator new(unsigned long, std::align_val_t, std::nothrow_t const&)",
+         "arena_object::operator new(unsigned long)", "_ZN12arena_objectnwEm",
+         // the standard library's ways down
+         "std::allocator<char>::allocate(unsigned long)",
+         "std::__new_allocator<int>::allocate(unsigned long, void const*)",
+         "__gnu_cxx::new_allocator<int>::allocate(unsigned long, void const*)",
+         "std::allocator_traits<std::allocator<int> >::allocate(std::allocator<int>&, unsigned long)",
+         "std::_Vector_base<int, std::allocator<int> >::_M_allocate(unsigned long)",
+         "_ZNSt6vectorIiSaIiEE17_M_realloc_insertIJiEEEvN9__gnu_cxx17__normal_iteratorIPiS1_EEDpOT_",
+         "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE9_M_createERmm",
+         "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::append(char const*)",
+         "std::pmr::(anonymous namespace)::newdel_res_t::do_allocate(unsigned long, unsigned long)",
+         "std::__1::vector<int, std::__1::allocator<int> >::push_back(int&&)",
+         "std::unique_ptr<int> std::make_unique<int>()",
+         // Rust
+         "__rust_alloc", "__rdl_realloc", "alloc::alloc::exchange_malloc",
+         "alloc::raw_vec::RawVec<T,A>::reserve::do_reserve_and_handle",
+         "_ZN5alloc7raw_vec11finish_grow17h0123456789abcdefE",
+         "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
+         "<alloc::vec::Vec<T> as core::iter::traits::collect::FromIterator<T>>::from_iter",
+         "<mycrate::Counting as core::alloc::global::GlobalAlloc>::alloc"})
+        EXPECT_TRUE(is_allocator_wrapper(name)) << name;
+}
+
+TEST(is_allocator_wrapper, leaves_everybody_else_alone) {
+    for (const char* name :
+         {"",
+          "main",
+          "parse",
+          "allocate_buffers",
+          "malloc_statistics",
+          "my_malloc_user(int)",
+          "load(std::allocator<int>&)",
+          "std::thread::_State_impl<std::thread::_Invoker<std::tuple<main::{lambda()#1}> > >::_M_run()",
+          "std::_Function_handler<void (), main::{lambda()#1}>::_M_invoke(std::_Any_data const&)",
+          "void std::sort<int*>(int*, int*)",
+          "operator newton(int)",
+          "mylib::vector<int>::push_back(int)",
+          "_ZN5mylib6vectorIiE9push_backEi",
+          "ns::std::vector<int>::push_back(int)",
+          "PyUnicode_New",
+          "sqlite3VdbeExec",
+          "allocator::run",
+          "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once",
+          "<mycrate::Tree as core::clone::Clone>::clone",
+          "_ZN7mycrate4main17h0123456789abcdefE"})
+        EXPECT_FALSE(is_allocator_wrapper(name)) << name;
+}
