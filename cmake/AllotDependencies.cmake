@@ -1,7 +1,7 @@
 # What allot uses from the system, as imported targets. Nothing is fetched. The Debian packages stand in scripts/setup.
 #
-#   needed by the tool       fmt::fmt  CLI11::CLI11  PkgConfig::libzstd  PkgConfig::libxxhash
-#   optional                 PkgConfig::libdw  PkgConfig::libelf  allot_iberty  PkgConfig::libunwind (tests only)
+#   needed by the tool       fmt::fmt  CLI11::CLI11  allot_rapidjson  PkgConfig::libelf  PkgConfig::libzstd  PkgConfig::libxxhash
+#   optional                 PkgConfig::libdw  allot_iberty  PkgConfig::libunwind (tests only)
 #
 # Use an optional one behind `if(TARGET …)`; what is missing then says so itself, at run time, in plain words.
 
@@ -29,16 +29,24 @@ endfunction()
 
 find_package(Threads REQUIRED)
 
+allot_pkg(libelf)
+
 if(ALLOT_BUILD_TOOL)
+  find_path(ALLOT_RAPIDJSON_INCLUDE rapidjson/writer.h)
+  mark_as_advanced(ALLOT_RAPIDJSON_INCLUDE)
+  if(ALLOT_RAPIDJSON_INCLUDE AND NOT TARGET allot_rapidjson)
+    add_library(allot_rapidjson INTERFACE IMPORTED GLOBAL)
+    target_include_directories(allot_rapidjson INTERFACE ${ALLOT_RAPIDJSON_INCLUDE})
+  endif()
   find_package(fmt QUIET)
   find_package(CLI11 QUIET)
   allot_pkg(libzstd)
   allot_pkg(libxxhash)
-  allot_need("The tool" fmt::fmt CLI11::CLI11 PkgConfig::libzstd PkgConfig::libxxhash)
+  allot_need("The tool" fmt::fmt CLI11::CLI11 allot_rapidjson PkgConfig::libelf
+             PkgConfig::libzstd PkgConfig::libxxhash)
 endif()
 
 allot_pkg(libdw)
-allot_pkg(libelf)
 
 find_path(ALLOT_IBERTY_INCLUDE libiberty/demangle.h)
 find_library(ALLOT_IBERTY_LIBRARY iberty)
