@@ -74,8 +74,7 @@ void read_call_place(Dwarf_Die* root, Dwarf_Die* inlined, source_frame& frame) {
 
 } // namespace
 
-dwarf_functions::dwarf_functions(Dwfl_Module* module)
-    : module_(module), dwarf_(dwfl_module_getdwarf(module, &bias_)) {}
+dwarf_functions::dwarf_functions(Dwfl_Module* module) : dwarf_(dwfl_module_getdwarf(module, &bias_)) {}
 
 void dwarf_functions::add_ranges(Dwarf_Die* die, std::vector<range>& ranges) {
     Dwarf_Addr base = 0;

@@ -51,9 +51,8 @@ class dwarf_functions {
     static void add_ranges(Dwarf_Die* die, std::vector<range>& ranges);
     static const range* find(const std::vector<range>& ranges, Dwarf_Addr pc);
 
-    Dwfl_Module* module_;    // borrowed
-    Dwarf* dwarf_ = nullptr; // borrowed from the module
-    Dwarf_Addr bias_ = 0;    // address - bias_ is what the debug information calls the place
+    Dwarf_Addr bias_ = 0;    // address - bias_ is what the debug information calls the place; set with dwarf_
+    Dwarf* dwarf_ = nullptr; // borrowed from the module; null: there is none
     bool units_indexed_ = false;
     std::vector<range> unit_ranges_;
     std::unordered_map<Dwarf_Off, unit> units_;

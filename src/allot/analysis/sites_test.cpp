@@ -1,10 +1,11 @@
+#include <allot/analysis/fixtures/loaded_fixture.hpp>
 #include <allot/analysis/sites.hpp>
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-using allot::is_allocator_wrapper;
+using namespace allot;
 
 TEST(is_allocator_wrapper, tells_helpers_from_the_code_that_wants_memory) {
     EXPECT_TRUE(is_allocator_wrapper("operator new(unsigned long)") && is_allocator_wrapper("_Znwm"));
@@ -69,4 +70,39 @@ TEST(is_allocator_wrapper, leaves_everybody_else_alone) {
           "<mycrate::Tree as core::clone::Clone>::clone",
           "_ZN7mycrate4main17h0123456789abcdefE"})
         EXPECT_FALSE(is_allocator_wrapper(name)) << name;
+}
+
+TEST(wrapper_functions, are_found_by_the_address_they_return_to) {
+    if (!debug_info::is_available()) GTEST_SKIP() << "built without libdw";
+    const fixture::loaded_fixture library(ALLOT_FIXTURE);
+    const module_row module = library.module();
+    wrapper_functions wrappers;
+    EXPECT_TRUE(wrappers.contains(module, library.return_address("fixture_xmalloc")));
+    EXPECT_FALSE(wrappers.contains(module, library.return_address("fixture_outer")));
+    const std::uint64_t start = library.symbol("xmalloc");
+    EXPECT_FALSE(wrappers.contains(module, start)); // a call at the very end of the function before
+    EXPECT_TRUE(wrappers.contains(module, start + 1));
+    EXPECT_FALSE(wrappers.contains(module, 0));
+    EXPECT_FALSE(wrappers.contains(module, ~std::uint64_t{0}));
+}
+
+TEST(wrapper_functions, has_none_in_a_file_that_is_gone_or_changed) {
+    const fixture::loaded_fixture library(ALLOT_FIXTURE);
+    const std::uint64_t inside = library.symbol("xmalloc") + 1;
+    wrapper_functions wrappers;
+    module_row changed = library.module();
+    changed.path = ALLOT_OTHER_FIXTURE;
+    EXPECT_FALSE(wrappers.contains(changed, inside));
+    EXPECT_FALSE(wrappers.contains({"/no/such/file", {}, {}}, inside));
+    EXPECT_FALSE(wrappers.contains({"", {}, {}}, inside));
+}
+
+TEST(site_frame, is_the_innermost_inlined_function_outside_wrappers) {
+    if (!debug_info::is_available()) GTEST_SKIP() << "built without libdw";
+    const fixture::loaded_fixture library(ALLOT_FIXTURE);
+    debug_info names(std::vector{library.module()});
+    EXPECT_EQ(site_frame(names, {0, library.return_address("fixture_outer")}).function,
+              "void* fixture::widget::innermost<int>(int)");
+    EXPECT_EQ(site_frame(names, {0, library.return_address("fixture_growth")}).function, "fixture_growth");
+    EXPECT_EQ(site_frame(names, {0, library.return_address("fixture_xmalloc")}).function, "xmalloc");
 }
