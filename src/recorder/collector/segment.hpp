@@ -22,6 +22,7 @@
 #include <recorder/wire.h>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace allot::recorder {
 
