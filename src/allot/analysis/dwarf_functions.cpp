@@ -41,6 +41,37 @@ const char* linkage_name(Dwarf_Die* function) {
     return nullptr;
 }
 
+// The entry that stands in its scope: an inlined or separate copy refers to it.
+Dwarf_Die declaration_of(Dwarf_Die function) {
+    Dwarf_Attribute memory;
+    Dwarf_Die next;
+    for (int steps = 0; steps < 8; ++steps) {
+        Dwarf_Attribute* reference = dwarf_attr(&function, DW_AT_abstract_origin, &memory);
+        if (reference == nullptr) reference = dwarf_attr(&function, DW_AT_specification, &memory);
+        if (reference == nullptr || dwarf_formref_die(reference, &next) == nullptr) break;
+        function = next;
+    }
+    return function;
+}
+
+// "space::type::name" from the scopes around a declaration.
+std::string qualified_name(Dwarf_Die declaration) {
+    const char* own = dwarf_diename(&declaration);
+    std::string name = own == nullptr ? "" : own;
+    Dwarf_Die* scopes = nullptr;
+    const int count = dwarf_getscopes_die(&declaration, &scopes);
+    for (int i = 1; i < count; ++i) {
+        const int tag = dwarf_tag(&scopes[i]);
+        const char* scope = dwarf_diename(&scopes[i]);
+        if (tag == DW_TAG_namespace && scope == nullptr) scope = "(anonymous namespace)";
+        const bool names = tag == DW_TAG_namespace || tag == DW_TAG_structure_type ||
+                           tag == DW_TAG_class_type || tag == DW_TAG_union_type || tag == DW_TAG_subprogram;
+        if (names && scope != nullptr) name = std::string(scope) + "::" + name;
+    }
+    std::free(scopes);
+    return name;
+}
+
 // The functions that pc was inlined through, outermost first: [0] is the real function.
 std::vector<Dwarf_Die> inlining_at(Dwarf_Die function, Dwarf_Addr pc) {
     std::vector<Dwarf_Die> chain{function};
@@ -153,11 +184,14 @@ const std::string& dwarf_functions::readable(const char* symbol) {
 
 const std::string& dwarf_functions::name_of(Dwarf_Die* function, const char* symbol) {
     if (const char* name = linkage_name(function)) return readable(name);
-    // Some functions have no linkage name here (lambdas, local classes), but their symbol is mangled.
+    // What only its own file can see (lambdas, local types and templates of them) has no linkage name. The
+    // function that really stands there has a symbol; an inlined one is known by its scopes alone.
     const std::string_view mangled = symbol == nullptr ? "" : symbol;
     if (mangled.starts_with("_Z") || mangled.starts_with("_R")) return readable(symbol);
-    if (const char* name = dwarf_diename(function)) return readable(name);
-    return readable(symbol == nullptr ? "" : symbol);
+    Dwarf_Die declaration = declaration_of(*function);
+    auto [found, added] = qualified_.try_emplace(declaration.addr);
+    if (added) found->second = qualified_name(declaration);
+    return found->second;
 }
 
 void dwarf_functions::append_line(unit& from, Dwarf_Addr pc, source_frame& frame) {

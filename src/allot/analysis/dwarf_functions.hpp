@@ -56,7 +56,8 @@ class dwarf_functions {
     bool units_indexed_ = false;
     std::vector<range> unit_ranges_;
     std::unordered_map<Dwarf_Off, unit> units_;
-    std::unordered_map<const char*, std::string> readable_; // by the name's place in the mapped file
+    std::unordered_map<const char*, std::string> readable_;  // by the name's place in the mapped file
+    std::unordered_map<const void*, std::string> qualified_; // by the declaration's place
 };
 
 } // namespace allot::detail

@@ -32,6 +32,12 @@ struct stack_cache::walk {
     bool is_readable(std::uint64_t at) const noexcept {
         return at >= stack_pointer && at <= high - 8 && at % 8 == 0;
     }
+    // A function interrupted at its last `ret` has popped rbp already: the word that the tables name still stands
+    // below the stack pointer, in the 128 bytes that the kernel leaves alone.
+    bool is_saved_readable(std::uint64_t at) const noexcept {
+        const std::uint64_t red_zone = (address & eh_frame::interrupted_bit) != 0 ? 128 : 0;
+        return is_readable(at) || is_readable(at + red_zone);
+    }
     // Goes to the caller. `from` becomes the frame that was left.
     outcome step(new_frame& from) noexcept;
 };
@@ -61,7 +67,7 @@ stack_cache::walk::outcome stack_cache::walk::step(new_frame& from) noexcept {
     if (caller <= stack_pointer || caller > high || caller % 8 != 0 || !is_readable(slot)) return outcome::broken;
     if (rule.saves_frame_pointer()) {
         const std::uint64_t saved = saved_base + static_cast<std::uint64_t>(rule.saved_offset());
-        if (!is_readable(saved)) return outcome::broken;
+        if (!is_saved_readable(saved)) return outcome::broken;
         from.saved_slot = word_at(saved);
         frame_pointer = *from.saved_slot;
     }

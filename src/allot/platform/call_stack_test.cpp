@@ -1,79 +1,22 @@
-// The oracle is libgcc's _Unwind_Backtrace: it reads the same tables by other code and remembers nothing.
-#include <allot/platform/call_stack.hpp>
+#include <allot/platform/call_stack_test.hpp>
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <memory>
 #include <random>
-#include <vector>
-
-#include <sys/mman.h>
-#include <unwind.h>
 
 namespace {
 
 using allot::stack_end;
-
-alignas(64) std::uint64_t table[2 << 14];
-
-const allot::unwind_rules& rules() {
-    static allot::unwind_rules all;
-    static const bool once = (all.use(table, 1 << 14), true);
-    return once ? all : all;
-}
-
-struct unmap {
-    void operator()(allot::stack_cache* at) const { munmap(at, sizeof(allot::stack_cache)); }
-};
-using cache_pointer = std::unique_ptr<allot::stack_cache, unmap>;
-
-cache_pointer new_cache() {
-    void* pages = mmap(nullptr, sizeof(allot::stack_cache), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return cache_pointer(static_cast<allot::stack_cache*>(pages));
-}
-
-_Unwind_Reason_Code note(_Unwind_Context* context, void* into) {
-    int before = 0;
-    const std::uint64_t at = _Unwind_GetIPInfo(context, &before);
-    static_cast<std::vector<std::uint64_t>*>(into)->push_back(at + (before != 0 ? 1 : 0));
-    return _URC_NO_REASON;
-}
-
-struct taken {
-    allot::captured_stack shape{};
-    std::vector<std::uint64_t> ours;   // innermost first
-    std::vector<std::uint64_t> oracle; // the same, if the two agree
-};
-
-// Captures the caller's stack twice: with the cache, and with libgcc.
-[[gnu::noinline]] taken take(allot::stack_cache& cache, allot::stack_bounds bounds = allot::current_thread_bounds()) {
-    taken out;
-    out.shape = cache.capture(rules(), __builtin_frame_address(0), bounds);
-    for (std::uint32_t i = out.shape.count; i-- != 0;) out.ours.push_back(cache.return_address(i));
-    _Unwind_Backtrace(note, &out.oracle);
-    const auto caller = reinterpret_cast<std::uint64_t>(__builtin_return_address(0));
-    auto first = out.oracle.begin();
-    while (first != out.oracle.end() && *first != caller) ++first;
-    out.oracle.erase(out.oracle.begin(), first);
-    if (!out.oracle.empty() && out.oracle.back() == 0) out.oracle.pop_back(); // its sign for the end
-    return out;
-}
-
-void expect_right(const taken& now) {
-    EXPECT_EQ(now.shape.end, stack_end::complete);
-    EXPECT_EQ(now.ours, now.oracle);
-}
+using namespace stack_test;
 
 volatile int sink;
 volatile unsigned sink_unsigned;
 
 TEST(call_stack, gives_each_frame_a_payload_that_stays_with_it) {
     const cache_pointer cache = new_cache();
+    const allot::unwind_rules& rules = stack_test::rules();
     const allot::stack_bounds bounds = allot::current_thread_bounds();
     std::uint32_t made = 0;
     const auto hook = [&]() __attribute__((noinline)) {
-        const allot::captured_stack now = cache->capture(rules(), __builtin_frame_address(0), bounds);
+        const allot::captured_stack now = cache->capture(rules, __builtin_frame_address(0), bounds);
         for (std::uint32_t i = now.unchanged; i != now.count; ++i) cache->set_payload(i, ++made);
         return cache->payload(now.count - 1);
     };

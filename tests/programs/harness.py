@@ -1,0 +1,145 @@
+"""What all checks of tests/programs share: run a program bare, under allot, under the oracle, under Valgrind."""
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+EVENTS = ("allocations", "frees", "reallocations", "allocated_bytes")
+SLOTS = 4096
+
+
+class Failure(Exception):
+    """The check does not hold."""
+
+
+class Skip(Exception):
+    """Something that the check needs is not here."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def need(*commands):
+    for command in commands:
+        if shutil.which(command) is None:
+            raise Skip(f"{command} is not installed")
+
+
+class Outcome:
+    """How a program ended and what it said."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    def difference(self, other):
+        for what in ("code", "out", "err"):
+            if getattr(self, what) != getattr(other, what):
+                return {"code": "exit code", "out": "stdout", "err": "stderr"}[what]
+        return None
+
+
+class Bench:
+    """The build under test and a folder to work in."""
+
+    def __init__(self, build, work, thorough):
+        self.build, self.work, self.thorough = Path(build).resolve(), Path(work), thorough
+        self.allot = str(self.build / "bin/allot")
+        self.tests = self.build / "tests"
+        if not os.access(self.allot, os.X_OK):
+            raise SystemExit(f"tests/programs: {self.allot} is missing: build it first")
+
+    def environment(self, extra=None):
+        """The same for every run of a program: nothing of the caller's but where programs are."""
+        fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(self.work), "LC_ALL": "C", "TZ": "UTC",
+                 "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PERL_HASH_SEED": "0", "TERM": "dumb"}
+        return {**fixed, **(extra or {})}
+
+    def run(self, command, env=None, stdin=None, timeout=600):
+        """Runs a command to its end. A negative code is a signal."""
+        source = open(stdin, "rb") if stdin else subprocess.DEVNULL
+        try:
+            done = subprocess.run([str(part) for part in command], env=env or self.environment(), stdin=source,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.work, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"did not end within {timeout} s: {command[0]} {command[1]} …") from None
+        finally:
+            if stdin:
+                source.close()
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    # ---- under allot
+
+    def recording(self, name):
+        return self.work / f"{name}.allot"
+
+    def observe(self, name, command, env=None, stdin=None, mode="--full"):
+        file = self.recording(name)
+        file.unlink(missing_ok=True)
+        done = self.run([self.allot, "run", mode, "--quiet", "-o", file, "--", *command], env, stdin)
+        expect(file.exists(), f"{file.name} was not written; allot said: {text(done.err)}")
+        return done
+
+    def report(self, file):
+        done = self.run([self.allot, "report", file, "--format", "json"])
+        expect(done.code == 0, f"allot report failed with {done.code}: {text(done.err)}")
+        found = json.loads(done.out)
+        expect((found["format"], found["version"]) == ("allot-report", 1), "this is no report of version 1")
+        return found
+
+    # ---- the independent oracle
+
+    def recorder_environment(self, name):
+        """What the recorder adds to a program's environment: asked of a program that prints it."""
+        probe = self.observe(name, ["/usr/bin/env"])
+        added = dict(line.split("=", 1) for line in text(probe.out).splitlines())
+        for key in self.environment():
+            added.pop(key, None)
+        expect(set(added) == {"LD_PRELOAD", "ALLOT_SEGMENT"}, f"the recorder adds {sorted(added)}")
+        return added
+
+    def oracle(self, name, command, env=None, stdin=None):
+        """The counts of every process image, in an environment as long as the recorder's."""
+        added = self.recorder_environment(name)
+        library = str(self.build / "lib/count/libcount_preload.so")
+        folder = os.path.dirname(added["ALLOT_SEGMENT"]) + "/"
+        file = folder + "c" * (len(added["ALLOT_SEGMENT"]) - len(folder))
+        expect(len(library) == len(added["LD_PRELOAD"]), f"{library} and {added['LD_PRELOAD']} are not of equal length")
+        with open(file, "wb") as empty:
+            empty.truncate(4096 + 64 * SLOTS)
+        done = self.run(command, {**(env or self.environment()), "LD_PRELOAD": library, "COUNT_SEGMENT": file}, stdin)
+        data = Path(file).read_bytes()
+        os.unlink(file)
+        taken = struct.unpack_from("<Q", data)[0]
+        expect(taken <= SLOTS, "the oracle has too few slots")
+        images = []
+        for slot in range(taken):
+            _, allocations, frees, reallocations, size = struct.unpack_from("<5Q", data, 4096 + 64 * slot)
+            images.append((allocations, frees, reallocations, size))
+        return done, sorted(image for image in images if any(image))
+
+    @staticmethod
+    def counts(report):
+        """The same of a report: one tuple for each process entry that counted anything."""
+        images = [tuple(row["totals"][word] for word in EVENTS) for row in report["processes"] if row["observed"]]
+        total = tuple(report["totals"][word] for word in EVENTS)
+        expect(total == tuple(map(sum, zip(*images))), f"the processes do not add up to the totals {total}")
+        return sorted(image for image in images if any(image))
+
+    # ---- Valgrind
+
+    def valgrind(self, command, env=None, stdin=None):
+        need("valgrind")
+        done = self.run(["valgrind", "--run-libc-freeres=no", "--run-cxx-freeres=no", "--leak-check=no", *command], env, stdin)
+        found = re.search(rb"total heap usage: ([\d,]+) allocs, ([\d,]+) frees, ([\d,]+) bytes", done.err)
+        expect(found, f"valgrind gave no numbers: {text(done.err)[-300:]}")
+        return [int(group.replace(b",", b"")) for group in found.groups()]
+
+
+def text(octets):
+    return octets.decode("utf-8", "replace").strip()
