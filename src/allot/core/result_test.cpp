@@ -194,6 +194,21 @@ TEST(error_memory, lets_threads_hand_errors_on_while_they_make_more) {
         EXPECT_EQ(made[index].text(), "round 1999: thread " + std::to_string(index));
 }
 
+// Context goes into the ring of the thread that adds it, not of the one that made the error.
+TEST(error_memory, lets_threads_add_context_to_copies_of_one_error) {
+    const error cause("cause");
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+        threads.emplace_back([&cause] {
+            for (int round = 0; round < 2000; ++round) {
+                const std::string name = "round " + std::to_string(round);
+                EXPECT_EQ(error(cause).during(name).text(), name + ": cause");
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(cause.text(), "cause");
+}
+
 struct error_maker_at_thread_end {
     std::string* text = nullptr;
     ~error_maker_at_thread_end() {

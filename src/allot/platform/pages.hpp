@@ -1,7 +1,7 @@
 // pages: address space and the memory behind it, from the operating system, in whole pages.
 //
 // Use it under something that reserves much and fills it piece by piece. For single objects use an allocator:
-// each call here is a system call (about a microsecond, and a fault per 4 KiB page when first touched).
+// each call here is a system call (some microseconds, and a fault per 4 KiB page when first touched).
 // Owns nothing: who reserves must release.
 // Threads: any, on ranges that do not overlap. `try_…` answer empty or false when the system refuses; a range
 // that is no whole number of pages is a bug (fatal).
