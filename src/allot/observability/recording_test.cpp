@@ -230,6 +230,31 @@ TEST(recording, skips_sections_that_it_does_not_know_but_not_their_checksum) {
                                   ": the checksum does not match");
 }
 
+TEST(recording, has_no_byte_between_its_sections) {
+    bytes recording = written(small());
+    const std::size_t last = 64 + 6 * 40;
+    const auto place = at<std::uint64_t>(recording, last + 8);
+    recording.insert(recording.begin() + static_cast<std::ptrdiff_t>(place), std::byte{0x42}); // under no checksum
+    put(recording, last + 8, place + 1);
+    put(recording, 16, std::uint64_t{recording.size()});
+    seal(recording);
+    EXPECT_NE(why(recording).find("it does not begin where the section before it ends"), std::string::npos);
+}
+
+TEST(recording, salvage_takes_no_section_for_another_when_the_table_is_damaged) {
+    using allot::detail::section_kind;
+    bytes recording = written(small());
+    const std::size_t sites = entry_of(recording, section_kind::sites), threads = entry_of(recording, section_kind::threads);
+    put(recording, sites, static_cast<std::uint32_t>(section_kind::threads));
+    put(recording, threads, static_cast<std::uint32_t>(section_kind::sites));
+    auto found = allot::salvage_recording(recording);
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->numbers.sites.empty() && found->numbers.threads.empty());
+    EXPECT_EQ(std::ranges::count_if(found->damage, [](const std::string& line) { return line.find("checksum") != line.npos; }),
+              3); // the table's and both sections': what is there is not even looked at
+    EXPECT_EQ(found->numbers.contexts.size(), 4u);
+}
+
 TEST(recording, refuses_two_sections_of_a_kind_and_a_section_too_few) {
     const bytes nothing = {std::byte{0}};
     EXPECT_NE(why(with_section(written(small()), 7, nothing)).find("there is a second one"), std::string::npos);
