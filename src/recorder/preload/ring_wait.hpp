@@ -1,0 +1,51 @@
+// consumer_watch: waits for a full ring to be read, and gives up on a reader that does not live.
+//
+// Use one per process, for all its rings. The danger is a hang: the reader may be killed, stopped or stuck while a
+// thread of the observed program waits in malloc. So each sleep is short, and after so many sleeps without a beat of
+// the reader's heart nobody waits any more, until the heart beats again. Signals that cut sleeps short are counted too.
+// All zero is its start. Threads: any. Cost: system calls; only called when a ring is full.
+//
+//     consumer_watch watch{};
+//     while (!out.make_room())
+//         if (!watch.wait(header, &ring->tail)) return drop();
+#pragma once
+
+#include <allot/platform/threads.hpp>
+#include <cstdint>
+#include <recorder/wire.h>
+
+namespace allot::recorder {
+
+class consumer_watch {
+public:
+    static constexpr std::uint64_t sleep_ns = 20'000'000;
+    static constexpr std::uint32_t sleeps_max = 100;      // 2 s without a heartbeat
+    static constexpr std::uint32_t interruptions_max = 64; // a signal or refused sleep counts as this part of a sleep
+
+    // Sleeps a little until *tail changes. False: do not wait, the reader is gone or the recording has ended.
+    bool wait(const allot_wire_header* header, const std::uint64_t* tail, std::uint64_t seen_tail) noexcept {
+        if (__atomic_load_n(&header->stop, __ATOMIC_RELAXED) != 0) return false;
+        const std::uint64_t beat = __atomic_load_n(&header->heartbeat, __ATOMIC_RELAXED);
+        if (beat != __atomic_load_n(&last_beat_, __ATOMIC_RELAXED)) {
+            __atomic_store_n(&last_beat_, beat, __ATOMIC_RELAXED);
+            __atomic_store_n(&patience_used_, 0, __ATOMIC_RELAXED);
+        } else if (__atomic_load_n(&patience_used_, __ATOMIC_RELAXED) >= sleeps_max * interruptions_max) {
+            return false;
+        }
+        // The futex is the low half of the word.
+        const auto answer = futex_wait(reinterpret_cast<const std::uint32_t*>(tail),
+                                       static_cast<std::uint32_t>(seen_tail), sleep_ns, futex_scope::process_shared);
+        if (answer == futex_answer::refused)
+            for (int i = 0; i < 10000; ++i) spin_pause();
+        if (answer != futex_answer::changed)
+            __atomic_add_fetch(&patience_used_, answer == futex_answer::timed_out ? interruptions_max : 1,
+                               __ATOMIC_RELAXED);
+        return true;
+    }
+
+private:
+    std::uint64_t last_beat_;
+    std::uint32_t patience_used_; // since the last beat, in interruptions
+};
+
+} // namespace allot::recorder

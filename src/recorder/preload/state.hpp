@@ -1,0 +1,139 @@
+// state: all that the library knows, sorted by how it may change.
+//
+// The danger that decides the sorting is fork, in every form, raw clone included, which no handler sees:
+//   fixed          set once by the first hook call of the program, then read-only pages. A forked child inherits it.
+//   process        of this process only. It lies in pages that the kernel wipes in a child (MADV_WIPEONFORK), so that
+//                  a child finds "not attached", unlocked locks and no threads, whatever its parent was doing.
+//   thread_slot    of one thread in this process: wiped likewise. Its entry's place is kept as a distance from
+//                  `unattached_entry`, so that a wiped slot leads to that harmless entry instead of the parent's.
+//   thread_local   only a pointer to the slot, and plain memory to use again. A vfork child shares everything.
+// Signals: a hook may be interrupted anywhere by a handler that allocates. Counters change by single instructions;
+// claims and ring writes are guarded per thread (`slow_path`, the block's `inside`), and a nested hook then only counts.
+#pragma once
+
+#include <allot/platform/call_stack.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <pthread.h>
+#include <recorder/preload/hook_mutex.hpp>
+#include <recorder/preload/modules.hpp>
+#include <recorder/preload/node_table.hpp>
+#include <recorder/preload/page_chain.hpp>
+#include <recorder/preload/ring_producer.hpp>
+#include <recorder/preload/ring_wait.hpp>
+#include <recorder/preload/segment_view.hpp>
+#include <recorder/wire.h>
+
+#pragma GCC visibility push(hidden)
+
+namespace allot::recorder {
+
+// The functions that programs call, or the ones behind ours that do the work.
+struct allocation_functions {
+    void* (*malloc)(std::size_t);
+    void (*free)(void*);
+    void* (*calloc)(std::size_t, std::size_t);
+    void* (*realloc)(void*, std::size_t);
+    void* (*reallocarray)(void*, std::size_t, std::size_t);
+    int (*posix_memalign)(void**, std::size_t, std::size_t);
+    void* (*aligned_alloc)(std::size_t, std::size_t);
+    void* (*memalign)(std::size_t, std::size_t);
+    void* (*valloc)(std::size_t);
+    void* (*pvalloc)(std::size_t);
+    std::size_t (*malloc_usable_size)(void*);
+};
+
+struct process_state;
+struct thread_slot;
+
+struct fixed_state {
+    allocation_functions call; // what the exported functions jump to: start, passive, count or full
+    allocation_functions real; // the next ones behind ours
+    int (*real_dlclose)(void*);
+    void (*real_exit)(int);
+    process_state* process;    // null: passive for good
+    thread_slot* slots;        // as many as the segment has thread entries
+    segment_view segment;
+    std::uint64_t batch_bytes;
+    std::uint32_t mode;        // enum allot_wire_mode, 0: passive
+    std::uint32_t basis;       // enum allot_wire_basis
+    std::uint32_t reason;      // enum allot_wire_reason
+    std::uint32_t glibc_chunks; // the next malloc is glibc's own
+    std::uint32_t live_known;  // count mode: the size of a block can be told when it is freed
+    pthread_key_t key;         // its destructor ends a thread
+    std::uint32_t control_block_tid_offset; // of the thread id from the thread pointer, 0: unknown
+    stack_bounds main_stack;
+    const char* command;       // a whole ALLOT_BLOB_COMMAND record, then an ALLOT_BLOB_EXECUTABLE record
+};
+
+union fixed_page {
+    fixed_state state;
+    char bytes[4096];
+};
+static_assert(sizeof(fixed_page) == 4096);
+extern fixed_page fixed_storage;
+#define ALLOT_FIXED (::allot::recorder::fixed_storage.state)
+
+enum class process_phase : std::uint32_t {
+    unattached = 0, // a wiped page says this
+    attaching = 1,
+    live = 2,
+    lost = 3        // no free entry for it: runs unobserved
+};
+
+struct process_state {
+    process_phase phase;
+    std::uint32_t index; // of its entry
+    std::uint64_t serial;
+    allot_wire_process* entry;
+    consumer_watch consumer;
+
+    hook_mutex tree_lock; // pages, nodes and modules: taken only where something is new
+    page_chain node_pages;
+    page_chain blob_pages;
+    node_table nodes;
+    module_list modules;
+    std::uint32_t node_generation; // goes up when `nodes` forgets
+    std::uint32_t has_threads;
+
+    hook_mutex overflow_lock; // the ring that threads without their own share
+    ring_producer overflow;
+    std::uint32_t overflow_tried; // events since the last vain search for a ring
+
+    hook_mutex block_lock;
+    struct thread_block* idle_blocks;
+};
+
+// One cache line each, found through the thread's `current_slot`.
+struct alignas(64) thread_slot {
+    std::int64_t entry_distance; // from unattached_entry; 0: not attached
+    struct thread_block* block;  // full mode
+    allot_wire_thread* entry;
+    std::uint32_t flushing;      // count mode: a flush of this thread is under way
+    std::uint32_t end_rounds;    // rounds of key destructors that this thread has been through
+};
+
+// A thread's private part in full mode. Plain memory: it is only reached through a slot.
+struct thread_block {
+    ring_producer out;           // closed: uses the process's overflow ring
+    allot_wire_thread* entry;
+    stack_bounds bounds;
+    std::uint32_t inside;        // 1: a hook of this thread is at work
+    thread_block* next_idle;
+    std::uint32_t node_generation; // of the node table that the payloads in `stacks` came from
+    stack_cache stacks;
+};
+
+extern thread_slot unattached_slot; // all zero, for ever
+extern thread_slot ended_slot;      // likewise: threads past their last destructor
+// Takes the counts of threads that are not attached: they are taken back at once. Its headroom stays far below zero.
+extern allot_wire_thread unattached_entry;
+inline constexpr std::int64_t unattached_headroom = -(std::int64_t{1} << 62);
+
+extern unwind_rules rules; // of the address space: outlives a fork
+
+extern __thread thread_slot* current_slot __attribute__((tls_model("initial-exec")));
+
+} // namespace allot::recorder
+
+#pragma GCC visibility pop
