@@ -33,6 +33,10 @@ bool is_scope(int tag) {
            tag == DW_TAG_catch_block;
 }
 
+bool is_mangled(const char* name) {
+    return name != nullptr && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+}
+
 const char* linkage_name(Dwarf_Die* function) {
     Dwarf_Attribute memory;
     for (const unsigned attribute : {unsigned{DW_AT_linkage_name}, unsigned{DW_AT_MIPS_linkage_name}})
@@ -183,11 +187,12 @@ const std::string& dwarf_functions::readable(const char* symbol) {
 }
 
 const std::string& dwarf_functions::name_of(Dwarf_Die* function, const char* symbol) {
-    if (const char* name = linkage_name(function)) return readable(name);
+    const char* linkage = linkage_name(function);
+    if (is_mangled(linkage)) return readable(linkage);
     // What only its own file can see (lambdas, local types and templates of them) has no linkage name. The
-    // function that really stands there has a symbol; an inlined one is known by its scopes alone.
-    const std::string_view mangled = symbol == nullptr ? "" : symbol;
-    if (mangled.starts_with("_Z") || mangled.starts_with("_R")) return readable(symbol);
+    // function that really stands there has a symbol; an inlined one is known by its scopes alone. In C a
+    // linkage name is an alias ("__GI_fopen"), and the source's own name reads better.
+    if (is_mangled(symbol)) return readable(symbol);
     Dwarf_Die declaration = declaration_of(*function);
     auto [found, added] = qualified_.try_emplace(declaration.addr);
     if (added) found->second = qualified_name(declaration);

@@ -8,8 +8,8 @@
 // fills it.
 // Owns its address ranges (16 bytes a wrapper).
 // Threads: thread-compatible.
-// Cost: `is_allocator_wrapper` 0.1 to 2 µs; `contains` 20 ns, and a few ms at the first question about a
-// module.
+// Cost: `is_allocator_wrapper` 0.2 to 4 µs; `contains` 0.12 µs, and at the first question about a module about
+// 1 µs a symbol (libc 4 ms, cc1plus 28 ms).
 //
 //     is_allocator_wrapper("operator new(unsigned long)") && is_allocator_wrapper("_Znwm");
 //     is_allocator_wrapper("std::vector<int>::push_back(int&&)");
