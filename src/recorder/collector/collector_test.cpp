@@ -118,5 +118,21 @@ TEST(collector, counts_in_count_mode_from_the_counters_alone) {
     EXPECT_TRUE(all.contexts.empty());
 }
 
+TEST(collector, counts_a_process_that_comes_and_goes_between_two_looks) {
+    const pid_t gone = ::fork();
+    if (gone == 0) ::_exit(0);
+    ASSERT_EQ(::waitpid(gone, nullptr, 0), gone);
+    for (const recording_mode mode : {recording_mode::count, recording_mode::full}) {
+        scratch files;
+        auto collect = make_small(files.path("x"), mode);
+        collect->poll(); // the look after which threads are not looked for again for a while
+        fake_process process(collect->segment_path(), {.pid = static_cast<std::uint32_t>(gone)});
+        fake_thread thread(process, 1, false); // without a ring: nothing else leads to it
+        thread.entry().counters.allocations = 10;
+        settle(*collect);
+        EXPECT_EQ(collect->finish(0, 0).totals.allocations, 10u);
+    }
+}
+
 } // namespace
 } // namespace allot::recorder

@@ -141,12 +141,12 @@ void threads::free_entry(std::uint32_t entry) {
 void threads::free_all_of(const processes::process& which) {
     for (std::uint32_t entry = 0; entry < file_.thread_count(); ++entry) {
         allot_wire_thread& wire = *file_.thread(entry);
-        if (known_[entry].process_serial == which.serial) {
+        const bool is_new = known_[entry].process_serial == 0 && wire.process_serial == which.serial;
+        if (is_new) enter(entry); // it came and went between two looks
+        if (known_[entry].process_serial == which.serial)
             free_entry(entry);
-        } else if (known_[entry].process_serial == 0 && wire.process_serial == which.serial &&
-                   __atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) == ALLOT_CLAIMED) { // killed while it claimed it
+        else if (is_new && __atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) == ALLOT_CLAIMED) // killed while it claimed it
             __atomic_store_n(&wire.state, unsigned{ALLOT_FREE}, __ATOMIC_RELEASE);
-        }
     }
 }
 
