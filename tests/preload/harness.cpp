@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 namespace allot::test {
 namespace {
@@ -90,8 +91,10 @@ void test_segment::drain() {
     for (std::uint32_t i = 0; i != header().ring_count; ++i) {
         const std::uint32_t state = __atomic_load_n(&ring(i).state, __ATOMIC_ACQUIRE);
         if (state != ALLOT_LIVE && state != ALLOT_ENDED) continue;
+        // Whoever was gone before this look has written all that it ever will.
+        const bool gone = kill(static_cast<pid_t>(process(ring(i).process).pid), 0) != 0;
         drain(i);
-        if (state == ALLOT_ENDED) __atomic_store_n(&ring(i).state, ALLOT_FREE, __ATOMIC_RELEASE);
+        if (state == ALLOT_ENDED || gone) __atomic_store_n(&ring(i).state, ALLOT_FREE, __ATOMIC_RELEASE);
     }
     for (std::uint32_t i = 0; i != header().thread_count; ++i) {
         std::uint32_t ended = ALLOT_ENDED;
@@ -263,6 +266,28 @@ outcome run(test_segment& segment, const std::vector<std::string>& arguments, co
     outcome ended = run(segment.path(), arguments, options);
     segment.stop_consumer();
     return ended;
+}
+
+allot_wire_counters expect_truth(const std::vector<std::string>& scenario, const segment_shape& shape) {
+    test_segment segment(shape);
+    const std::string truth_path = segment.path() + ".truth";
+    const int file = open(truth_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    EXPECT_EQ(ftruncate(file, 4096), 0);
+    const outcome ended = run(segment, scenario, {.preload_after = {ALLOT_TEST_TRUTH}, .environment = {"TRUTH=" + truth_path}});
+    EXPECT_TRUE(ended.exited_with(0)) << ended.status << ' ' << ended.out;
+    std::uint64_t truth[4] = {};
+    EXPECT_EQ(pread(file, truth, sizeof truth, 0), static_cast<ssize_t>(sizeof truth));
+    close(file);
+    unlink(truth_path.c_str());
+    const allot_wire_counters counted = segment.only_process().counters;
+    EXPECT_EQ(counted.allocations, truth[0]);
+    EXPECT_EQ(counted.frees, truth[1]);
+    EXPECT_EQ(counted.reallocations, truth[2]);
+    EXPECT_EQ(counted.allocated_bytes, truth[3]);
+    EXPECT_EQ(counted.dropped_events, 0u);
+    const bool full = shape.mode == ALLOT_MODE_FULL;
+    EXPECT_EQ(segment.events().size(), full ? counted.allocations + counted.frees : 0);
+    return counted;
 }
 
 allot_wire_counters added_by(const std::vector<std::string>& scenario, const segment_shape& shape,

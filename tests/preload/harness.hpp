@@ -22,7 +22,7 @@ struct segment_shape {
     std::uint32_t mode = ALLOT_MODE_COUNT;
     std::uint32_t processes = 64;
     std::uint32_t threads = 16384;
-    std::uint32_t rings = 8;
+    std::uint32_t rings = 16;
     std::uint32_t ring_words = 1 << 14;
     std::uint32_t pages = 4096;
     std::uint32_t page_limit = 4096; // backed and handed out from the start
@@ -122,6 +122,9 @@ struct outcome {
 outcome run(const std::string& segment_path, const std::vector<std::string>& arguments, const run_options& options = {});
 // With a consumer at work.
 outcome run(test_segment& segment, const std::vector<std::string>& arguments, const run_options& options = {});
+
+// Runs it with truth.cpp behind the library and compares all counters; answers the segment's.
+allot_wire_counters expect_truth(const std::vector<std::string>& scenario, const segment_shape& shape);
 
 // What `scenario` adds to the counters of a subject that does nothing.
 allot_wire_counters added_by(const std::vector<std::string>& scenario, const segment_shape& shape,
