@@ -26,7 +26,7 @@ class Victim:
     """`allot run -- victim`, and the victim's own count in its mapped file."""
 
     def __init__(self, bench, name, rounds=0, code=None):
-        self.bench, self.file, self.own = bench, bench.recording(name), bench.work / f"{name}.own"
+        self.bench, self.file, self.own = bench, bench.recording(name), bench.out / f"{name}.own"
         self.file.unlink(missing_ok=True)
         self.own.write_bytes(bytes(65 * 64))
         command = [bench.tests / "victim", self.own, THREADS, rounds] + ([] if code is None else [code])
@@ -106,8 +106,8 @@ def kill_parent(bench):
         expect(os.waitpid(pid, 0)[1] == 0, "the orphan did not end well")
     finally:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
-    partial = sorted(bench.work.glob("orphan*.partial"))
-    expect(len(partial) == 1, f"what is left: {[path.name for path in bench.work.glob('orphan*')]}")
+    partial = sorted(bench.out.glob("orphan*.partial"))
+    expect(len(partial) == 1, f"what is left: {[path.name for path in bench.out.glob('orphan*')]}")
     report = bench.report(partial[0])
     truth, totals = victim.allocations(), report["totals"]["allocations"] - other
     expect(abs(totals - truth) <= THREADS, f"{totals} allocations recovered, the victim says {truth}")

@@ -48,7 +48,11 @@ class Bench:
     """The build under test and a folder to work in."""
 
     def __init__(self, build, work, thorough):
-        self.build, self.work, self.thorough = Path(build).resolve(), Path(work), thorough
+        self.build, self.thorough = Path(build).resolve(), thorough
+        # Inputs and recordings apart: a program may list the folder that it works in, and allocate for what it finds.
+        self.work, self.out = Path(work) / "in", Path(work) / "out"
+        for folder in (self.work, self.out):
+            folder.mkdir()
         self.allot = str(self.build / "bin/allot")
         self.tests = self.build / "tests"
         if not os.access(self.allot, os.X_OK):
@@ -76,7 +80,7 @@ class Bench:
     # ---- under allot
 
     def recording(self, name):
-        return self.work / f"{name}.allot"
+        return self.out / f"{name}.allot"
 
     def observe(self, name, command, env=None, stdin=None, mode="--full"):
         file = self.recording(name)

@@ -101,9 +101,9 @@ void leave(worker& self, const block& old) {
 }
 
 [[gnu::noinline]] block churn_allocate(worker& self) {
-    const std::size_t size = random_size(self);
+    std::size_t size = random_size(self);
     const std::size_t align = std::size_t{16} << next(self) % 9;
-    block made{nullptr, size, false};
+    block made{nullptr, 0, false};
     switch (next(self) % 10) {
     case 0: made.address = std::calloc(size, 1); break;
     case 1: made.address = aligned_alloc(align, size); break;
@@ -114,11 +114,13 @@ void leave(worker& self, const block& old) {
     case 4: made.address = std::realloc(nullptr, size); break;
     case 5: made.address = reallocarray(nullptr, size, 1); break;
     case 6:
+        if (size == 0) size = 1; // what operator new asks malloc for then
         made.address = ::operator new(size);
         made.by_new = true;
         break;
     default: made.address = std::malloc(size);
     }
+    made.size = size;
     enter(self, made.address, size);
     return made;
 }
