@@ -3,7 +3,7 @@
  * recorder: neither code nor the way it counts (shared atomics here, a slot for each thread there).
  *
  * COUNT_SEGMENT names the file, made beforehand: a page of zeroes, then slots of 64 bytes. The first word counts the
- * slots taken. The names of this library and of its variable are as long as the recorder's, so that programs which
+ * slots taken. All of it is mapped: with a larger file the program's own memory lies elsewhere. The names of this library and of its variable are as long as the recorder's, so that programs which
  * copy their environment allocate the same. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,7 +41,8 @@ static void take_slot(void) {
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("COUNT_SEGMENT");
     const int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *map = fd < 0 ? MAP_FAILED : mmap(NULL, 4096 + 64 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    const off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    void *map = size <= 0 ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fd >= 0) close(fd);
     if (map == MAP_FAILED) return;
     file = map;

@@ -46,8 +46,8 @@ class Victim:
     def allocations(self):
         return sum(self.word(8 * (thread + 1)) for thread in range(THREADS))
 
-    def at_work(self):
-        wait_until(lambda: self.allocations() > 20000, "the victim to work")
+    def at_work(self, allocations=20_000):
+        wait_until(lambda: self.allocations() > allocations, "the victim to work")
         return self
 
     def end(self, seconds=60):
@@ -96,7 +96,8 @@ def kill_parent(bench):
     other = c_library_allocations(bench)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # so that the orphan's exit code can be had
     try:
-        victim = Victim(bench, "orphan", rounds=1_000_000 if bench.thorough else 300_000).at_work()
+        # Far enough that no ring holds it all: the collector has taken something in.
+        victim = Victim(bench, "orphan", rounds=1_000_000 if bench.thorough else 300_000).at_work(250_000)
         pid = victim.pid()
         os.kill(victim.allot.pid, signal.SIGKILL)
         killed = time.monotonic()

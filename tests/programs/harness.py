@@ -107,15 +107,16 @@ class Bench:
         expect(set(added) == {"LD_PRELOAD", "ALLOT_SEGMENT"}, f"the recorder adds {sorted(added)}")
         return added
 
-    def oracle(self, name, command, env=None, stdin=None):
-        """The counts of every process image, in an environment as long as the recorder's."""
+    def oracle(self, name, command, env=None, stdin=None, shift=0):
+        """The counts of every process image, in an environment as long as the recorder's. With `shift` (bytes) the
+        program's memory lies elsewhere: what counts otherwise then depends on its addresses."""
         added = self.recorder_environment(name)
         library = str(self.build / "lib/count/libcount_preload.so")
         folder = os.path.dirname(added["ALLOT_SEGMENT"]) + "/"
         file = folder + "c" * (len(added["ALLOT_SEGMENT"]) - len(folder))
         expect(len(library) == len(added["LD_PRELOAD"]), f"{library} and {added['LD_PRELOAD']} are not of equal length")
         with open(file, "wb") as empty:
-            empty.truncate(4096 + 64 * SLOTS)
+            empty.truncate(4096 + 64 * SLOTS + shift)
         done = self.run(command, {**(env or self.environment()), "LD_PRELOAD": library, "COUNT_SEGMENT": file}, stdin)
         data = Path(file).read_bytes()
         os.unlink(file)
