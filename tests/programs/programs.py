@@ -125,12 +125,25 @@ def threads(bench):
     return ["sort", "--parallel=2", "-S", "200M", data], {}, None, []
 
 
-def shell(bench):
-    script = write(bench, "forks.sh", """
-for i in 1 2 3 4 5; do (echo "child $i" | tr a-z A-Z; exit $i); echo "ended with $?"; done
-exit 7
+def forks(bench):
+    # No shell here: it keeps process ids as text, whose lengths differ from run to run.
+    script = write(bench, "forks.pl", r"""
+use POSIX ();
+$| = 1;
+for my $i (1 .. 6) {
+    my $child = fork;
+    if ($child == 0) {
+        my @mine = map { "line $_" } 1 .. 1000 * $i;
+        if ($i % 3 == 0) { print "child $i, ", scalar @mine, "\n"; POSIX::_exit($i) }
+        if ($i % 3 == 1) { exit $i }
+        open STDIN, '<', $0; exec 'tr', 'a-z', 'A-Z';
+    }
+    waitpid $child, 0;
+    print "child $i ended with ", $? >> 8, "\n";
+}
+exit 7;
 """)
-    return ["bash", script], {}, None, []
+    return ["perl", script], {}, None, []
 
 
 PROGRAMS = [
@@ -142,7 +155,7 @@ PROGRAMS = [
     Program("perl", ["perl"], perl, valgrind=True),
     Program("git", ["git"], git, valgrind=True),
     Program("sort", ["sort"], threads),
-    Program("shell", ["bash"], shell, follows="tr"),
+    Program("forks", ["perl"], forks, follows="tr"),
 ]
 
 
