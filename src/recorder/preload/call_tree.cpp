@@ -61,23 +61,18 @@ std::uint32_t child(process_state& process, std::uint32_t parent, std::uint64_t 
 
 } // namespace
 
-std::uint32_t node_of_stack(process_state& process, thread_block& block, const void* frame) noexcept {
-    stack_cache& stacks = block.stacks;
-    const std::uint32_t generation = __atomic_load_n(&process.node_generation, __ATOMIC_ACQUIRE);
-    if (generation != block.node_generation) [[unlikely]] {
-        stacks.forget();
-        block.node_generation = generation;
-    }
-    const captured_stack now = stacks.capture(rules, frame, block.bounds);
+std::uint32_t node_of_new_stack(thread_block& mine, captured_stack now) noexcept {
+    process_state& process = *ALLOT_FIXED.process;
+    stack_cache& stacks = mine.stacks;
     const bool complete = now.end == stack_end::complete ||
-                          (now.end == stack_end::no_rule && reached_the_end(stacks, block.bounds));
+                          (now.end == stack_end::no_rule && reached_the_end(stacks, mine.bounds));
     std::uint32_t node = complete ? ALLOT_NODE_ROOT : ALLOT_NODE_UNKNOWN;
     if (now.unchanged != 0) node = stacks.payload(now.unchanged - 1);
     for (std::uint32_t i = now.unchanged; i != now.count; ++i)
         stacks.set_payload(i, node = child(process, node, stacks.return_address(i)));
-    if (!complete) [[unlikely]] add_one(block.entry->counters.short_stacks);
+    if (!complete) [[unlikely]] add_one(mine.entry->counters.short_stacks);
     if (node == ALLOT_NODE_DROPPED) [[unlikely]] {
-        add_one(block.entry->counters.dropped_stacks);
+        add_one(mine.entry->counters.dropped_stacks);
         stacks.forget(); // there may be room next time
     }
     return node;

@@ -34,102 +34,124 @@ void set_busy(allot_wire_thread& entry, std::uint32_t busy) noexcept {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-struct event {
+bool is_allocation(allot_wire_event kind) noexcept {
+    return kind == ALLOT_EVENT_ALLOCATE || kind == ALLOT_EVENT_REALLOCATE_ALLOCATE;
+}
+
+// One call of the program, on the paths where its parts need not stay in registers.
+struct call {
+    change by;
     allot_wire_event kind;
     const void* block;
     std::uint64_t size; // allocations only
-    std::uint32_t node; // likewise
-    bool is_allocation() const noexcept {
-        return kind == ALLOT_EVENT_ALLOCATE || kind == ALLOT_EVENT_REALLOCATE_ALLOCATE;
-    }
+    const void* frame;  // likewise
 };
 
 // Expects: out has room, its producer is this thread alone.
-void put(ring_producer& out, allot_wire_thread& entry, const event& what) noexcept {
+[[gnu::always_inline]] inline void put(ring_producer& out, allot_wire_thread& entry, allot_wire_event kind,
+                                       const void* block, std::uint64_t size, std::uint32_t node) noexcept {
     set_busy(entry, 1);
-    if (what.is_allocation()) out.allocate(what.kind, now(), what.block, what.size, what.node);
-    else out.free(what.kind, now(), what.block);
+    if (is_allocation(kind)) out.allocate(kind, now(), block, size, node);
+    else out.free(kind, now(), block);
     set_busy(entry, 0);
 }
 
 // Into the ring that the process's threads share. False: dropped. Expects: guarded against re-entry.
-[[gnu::noinline, gnu::cold]] bool put_shared(process_state& process, allot_wire_thread& entry, const event& what) noexcept {
-    hook_mutex::guard hold(process.overflow_lock);
+[[gnu::noinline, gnu::cold]] bool put_shared(process_state& process, allot_wire_thread& entry, const call& made,
+                                             std::uint32_t node) noexcept {
+    const hook_mutex::guard hold(process.overflow_lock);
     if (!open_overflow(process) || !ready(process, process.overflow)) return false;
-    put(process.overflow, entry, what);
+    put(process.overflow, entry, made.kind, made.block, made.size, node);
     return true;
 }
 
-// Expects: block.inside is set.
-void put_event(process_state& process, thread_block& block, const event& what) noexcept {
-    allot_wire_thread& entry = *block.entry;
-    if (block.out.is_open()) [[likely]] {
-        if (ready(process, block.out)) [[likely]] return put(block.out, entry, what);
-    } else if (put_shared(process, entry, what)) {
+// The thread's ring is full, or it has none. Expects: block.inside is set.
+[[gnu::noinline, gnu::cold]] void put_slowly(thread_block& mine, const call& made, std::uint32_t node) noexcept {
+    process_state& process = *ALLOT_FIXED.process;
+    allot_wire_thread& entry = *mine.entry;
+    if (mine.out.is_open()) {
+        if (ready(process, mine.out)) return put(mine.out, entry, made.kind, made.block, made.size, node);
+    } else if (put_shared(process, entry, made, node)) {
         return;
     }
     add_one(entry.counters.dropped_events);
 }
 
-// What a call adds to the counters; `what.node` is not known yet.
-struct call {
-    change by;
-    event what;
-    const void* frame;
-};
-
 // Not attached, past its end, without memory for a block, or inside a hook already.
 [[gnu::noinline, gnu::cold]] void note_slowly(const call& made) noexcept;
 
-void note(const call& made) noexcept {
-    thread_block* block = current_slot->block;
-    if (block == nullptr || block->inside != 0) [[unlikely]] return note_slowly(made);
+// Null: this call goes the slow way.
+[[gnu::always_inline]] inline thread_block* enter() noexcept {
+    thread_block* mine = current_slot->block;
+    if (mine == nullptr || mine->inside != 0) [[unlikely]] return nullptr;
+    mine->inside = 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return mine;
+}
+[[gnu::always_inline]] inline void leave(thread_block& mine) noexcept {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    mine.inside = 0;
+}
+
+[[gnu::always_inline]] inline void note_allocation(allot_wire_event kind, const void* block, std::size_t size,
+                                                   const void* frame) noexcept {
+    const std::uint64_t moved = kind == ALLOT_EVENT_REALLOCATE_ALLOCATE ? 1 : 0;
     if (ALLOT_FIXED.segment.stopped()) [[unlikely]] return;
-    block->inside = 1;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    process_state& process = *ALLOT_FIXED.process;
-    add_to_thread(*block->entry, made.by);
-    event what = made.what;
-    if (what.is_allocation()) what.node = node_of_stack(process, *block, made.frame);
-    put_event(process, *block, what);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    block->inside = 0;
+    thread_block* mine = enter();
+    if (mine == nullptr) [[unlikely]] return note_slowly({{1, moved, moved, size, 0}, kind, block, size, frame});
+    allot_wire_thread& entry = *mine->entry;
+    add_one(entry.counters.allocations);
+    add(entry.counters.allocated_bytes, size);
+    if (moved != 0) {
+        add_one(entry.counters.frees);
+        add_one(entry.counters.reallocations);
+    }
+    const std::uint32_t node = node_of_stack(*mine, frame);
+    if (mine->out.has_room()) [[likely]] put(mine->out, entry, kind, block, size, node);
+    else put_slowly(*mine, {{}, kind, block, size, frame}, node);
+    leave(*mine);
+}
+
+// What is freed, may be freed by the realloc under way, or was not after all.
+[[gnu::always_inline]] inline void note_free(allot_wire_event kind, const void* block) noexcept {
+    const std::uint64_t counted = kind == ALLOT_EVENT_FREE ? 1 : 0;
+    if (ALLOT_FIXED.segment.stopped()) [[unlikely]] return;
+    thread_block* mine = enter();
+    if (mine == nullptr) [[unlikely]] return note_slowly({{0, counted, 0, 0, 0}, kind, block, 0, nullptr});
+    allot_wire_thread& entry = *mine->entry;
+    if (counted != 0) add_one(entry.counters.frees);
+    if (mine->out.has_room()) [[likely]] put(mine->out, entry, kind, block, 0, 0);
+    else put_slowly(*mine, {{}, kind, block, 0, nullptr}, 0);
+    leave(*mine);
 }
 
 void note_without_entry(process_state& process, const call& made) noexcept {
     add_to_process(process, made.by);
     allot_wire_counters& sums = process.entry->ended;
-    event what = made.what;
-    what.node = ALLOT_NODE_UNKNOWN;
-    if (what.is_allocation()) __atomic_add_fetch(&sums.short_stacks, 1, __ATOMIC_RELAXED);
+    if (is_allocation(made.kind)) __atomic_add_fetch(&sums.short_stacks, 1, __ATOMIC_RELAXED);
     if (const slow_path guard(process); guard.entered()) {
         allot_wire_thread nobody{};
-        if (put_shared(process, nobody, what)) return;
+        if (put_shared(process, nobody, made, ALLOT_NODE_UNKNOWN)) return;
     }
     __atomic_add_fetch(&sums.dropped_events, 1, __ATOMIC_RELAXED);
 }
 
 void note_slowly(const call& made) noexcept {
-    if (ALLOT_FIXED.segment.stopped()) return;
     process_state* process = ensure_process();
     if (process == nullptr) return;
-    if (allot_wire_thread* entry = current_slot->entry; entry != nullptr) { // nested, or no block
-        add_to_thread(*entry, made.by);
-        add_one(entry->counters.dropped_events);
-        return;
-    }
-    if (attach_thread(*process) == nullptr) return note_without_entry(*process, made);
-    if (current_slot->block != nullptr) return note(made);
-    note_slowly(made);
+    if (current_slot->entry == nullptr && attach_thread(*process) == nullptr) return note_without_entry(*process, made);
+    allot_wire_thread& entry = *current_slot->entry;
+    add_to_thread(entry, made.by);
+    thread_block* mine = enter();
+    if (mine == nullptr) return add_one(entry.counters.dropped_events); // nested, or no memory
+    const std::uint32_t node = is_allocation(made.kind) ? node_of_stack(*mine, made.frame) : 0;
+    put_slowly(*mine, made, node);
+    leave(*mine);
 }
 
 [[gnu::noinline]] void* allocated(void* block, std::size_t size, const void* frame) noexcept {
-    if (block != nullptr) [[likely]] note({{1, 0, 0, size, 0}, {ALLOT_EVENT_ALLOCATE, block, size, 0}, frame});
+    if (block != nullptr) [[likely]] note_allocation(ALLOT_EVENT_ALLOCATE, block, size, frame);
     return block;
-}
-
-[[gnu::noinline]] void released(void* block) noexcept {
-    note({{0, 1, 0, 0, 0}, {ALLOT_EVENT_FREE, block, 0, 0}, nullptr});
 }
 
 #define ALLOT_FRAME __builtin_frame_address(0)
@@ -154,21 +176,20 @@ int hook_posix_memalign(void** block, std::size_t align, std::size_t size) {
 
 void hook_free(void* block) {
     if (block == nullptr) return;
-    released(block);
+    note_free(ALLOT_EVENT_FREE, block);
     ALLOT_FIXED.real.free(block);
 }
 
 void* reallocated(void* old, std::size_t size, const void* frame) noexcept {
     if (old == nullptr) return allocated(ALLOT_FIXED.real.realloc(old, size), size, frame);
     if (size == 0 && ALLOT_FIXED.glibc_chunks != 0) { // frees; with another allocator it may not
-        released(old);
+        note_free(ALLOT_EVENT_FREE, old);
         return ALLOT_FIXED.real.realloc(old, size);
     }
-    note({{}, {ALLOT_EVENT_REALLOCATE_FREE, old, 0, 0}, nullptr});
+    note_free(ALLOT_EVENT_REALLOCATE_FREE, old);
     void* block = ALLOT_FIXED.real.realloc(old, size);
-    if (block != nullptr) note({{1, 1, 1, size, 0}, {ALLOT_EVENT_REALLOCATE_ALLOCATE, block, size, 0}, frame});
-    else if (size != 0) note({{}, {ALLOT_EVENT_REALLOCATE_FAILED, old, 0, 0}, nullptr});
-    else note({{0, 1, 0, 0, 0}, {ALLOT_EVENT_FREE, old, 0, 0}, nullptr});
+    if (block != nullptr) note_allocation(ALLOT_EVENT_REALLOCATE_ALLOCATE, block, size, frame);
+    else note_free(size != 0 ? ALLOT_EVENT_REALLOCATE_FAILED : ALLOT_EVENT_FREE, old);
     return block;
 }
 
