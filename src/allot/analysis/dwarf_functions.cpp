@@ -59,18 +59,29 @@ Dwarf_Die declaration_of(Dwarf_Die function) {
 }
 
 // "space::type::name" from the scopes around a declaration.
-std::string qualified_name(Dwarf_Die declaration) {
+std::string qualified_name(Dwarf_Die declaration, int depth = 0) {
     const char* own = dwarf_diename(&declaration);
     std::string name = own == nullptr ? "" : own;
+    const bool may_be_lambda = name == "operator()";
     Dwarf_Die* scopes = nullptr;
     const int count = dwarf_getscopes_die(&declaration, &scopes);
     for (int i = 1; i < count; ++i) {
         const int tag = dwarf_tag(&scopes[i]);
+        if (tag == DW_TAG_subprogram) { // a local type's: the function itself may be declared elsewhere
+            const char* linkage = linkage_name(&scopes[i]);
+            const bool end = is_mangled(linkage) || depth == 8;
+            name = (end ? demangle(linkage == nullptr ? "" : linkage)
+                        : qualified_name(declaration_of(scopes[i]), depth + 1)) +
+                   "::" + name;
+            break;
+        }
+        const bool type =
+            tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
+        if (!type && tag != DW_TAG_namespace) continue;
         const char* scope = dwarf_diename(&scopes[i]);
-        if (tag == DW_TAG_namespace && scope == nullptr) scope = "(anonymous namespace)";
-        const bool names = tag == DW_TAG_namespace || tag == DW_TAG_structure_type ||
-                           tag == DW_TAG_class_type || tag == DW_TAG_union_type || tag == DW_TAG_subprogram;
-        if (names && scope != nullptr) name = std::string(scope) + "::" + name;
+        if (scope == nullptr && tag == DW_TAG_namespace) scope = "(anonymous namespace)";
+        if (scope == nullptr && may_be_lambda) scope = "{lambda}";
+        if (scope != nullptr) name = std::string(scope) + "::" + name;
     }
     std::free(scopes);
     return name;

@@ -2,6 +2,7 @@
 
 #include <allot/analysis/demangle.hpp>
 #include <allot/analysis/module_file.hpp>
+#include <allot/analysis/tables.hpp>
 #include <allot/analysis/wrapper_names.hpp>
 
 #include <algorithm>
@@ -155,6 +156,17 @@ const source_frame& site_frame(debug_info& names, code_address address) {
     for (const source_frame& frame : frames)
         if (!is_allocator_wrapper(frame.function)) return frame;
     return frames.back();
+}
+
+std::vector<std::string> missing_names(const snapshot& shot, debug_info& names) {
+    std::vector<std::string> phrases;
+    for (const table_row& row : make_table(shot, group_by::module, sort_by::peak)) {
+        if (row.numbers.allocations == 0 || !shot.modules[row.index].path.starts_with('/')) continue;
+        const module_detail& detail = names.detail(row.index);
+        if (detail.detail == name_detail::none && !std::ranges::count(phrases, detail.reason))
+            phrases.push_back(detail.reason);
+    }
+    return phrases;
 }
 
 } // namespace allot

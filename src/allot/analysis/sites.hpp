@@ -8,8 +8,8 @@
 // fills it.
 // Owns its address ranges (16 bytes a wrapper).
 // Threads: thread-compatible.
-// Cost: `is_allocator_wrapper` 0.2 to 4 µs; `contains` 0.12 µs, and at the first question about a module about
-// 1 µs a symbol (libc 4 ms, cc1plus 28 ms).
+// Cost: `is_allocator_wrapper` 0.2 to 4 µs; `contains` 0.12 µs, and at the first question about a module
+// about 1 µs a symbol (libc 4 ms, cc1plus 28 ms).
 //
 //     is_allocator_wrapper("operator new(unsigned long)") && is_allocator_wrapper("_Znwm");
 //     is_allocator_wrapper("std::vector<int>::push_back(int&&)");
@@ -23,7 +23,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace allot {
 
@@ -49,5 +51,9 @@ class wrapper_functions {
 // The frame that names a site or an innermost address: the innermost of its inlined frames that is no
 // wrapper; if all are, the outermost of them. Valid for the life of `names`.
 const source_frame& site_frame(debug_info& names, code_address address);
+
+// Why sites have no names, for the foot of a report: one phrase for each file that holds sites but gives none
+// ("libfoo.so changed since the recording …"), the one with the most bytes at the peak first.
+std::vector<std::string> missing_names(const snapshot& shot, debug_info& names);
 
 } // namespace allot

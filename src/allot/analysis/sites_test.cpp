@@ -106,3 +106,24 @@ TEST(site_frame, is_the_innermost_inlined_function_outside_wrappers) {
     EXPECT_EQ(site_frame(names, {0, library.return_address("fixture_growth")}).function, "fixture_growth");
     EXPECT_EQ(site_frame(names, {0, library.return_address("fixture_xmalloc")}).function, "xmalloc");
 }
+
+TEST(missing_names, gives_one_reason_for_each_file_with_sites_but_without_names) {
+    if (!debug_info::is_available()) GTEST_SKIP() << "built without libdw";
+    const fixture::loaded_fixture library(ALLOT_FIXTURE);
+    snapshot shot;
+    row_numbers small;
+    small.allocations = small.live_bytes_at_peak = 1;
+    row_numbers large = small;
+    large.live_bytes_at_peak = 2;
+    shot.modules = {{"/no/such/small", {}, small},
+                    {"/no/such/large", {}, large},
+                    {"/no/such/unused", {}, {}},
+                    {"[vdso]", {}, small},
+                    {"", {}, small},
+                    library.module()};
+    shot.modules.back().numbers = large;
+    debug_info names(shot.modules);
+    EXPECT_EQ(missing_names(shot, names),
+              (std::vector<std::string>{"large is gone since the recording (/no/such/large)",
+                                        "small is gone since the recording (/no/such/small)"}));
+}

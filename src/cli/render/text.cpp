@@ -60,6 +60,7 @@ public:
         if (by_ == group_by::site) {
             write_call_tree(shot_, names_, options_, out_, colour_);
         }
+        write_missing_names();
     }
 
 private:
@@ -120,6 +121,15 @@ private:
         }
         for (const std::string& gap : gaps) {
             wrapped(gap);
+        }
+    }
+    void write_missing_names() {
+        const std::vector<std::string> reasons = missing_names(shot_, names_);
+        if (!reasons.empty()) {
+            title("Without names");
+        }
+        for (const std::string& reason : reasons) {
+            line("  " + fit(clean(reason), columns_max - 2));
         }
     }
     void wrapped(std::string_view text) {
