@@ -67,8 +67,8 @@ private:
         read_wire();
         order_.resize(tables_.processes.size());
         std::iota(order_.begin(), order_.end(), 0u);
-        std::stable_sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
-            return tables_.processes[a].serial < tables_.processes[b].serial;
+        std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+            return std::pair(tables_.processes[a].serial, a) < std::pair(tables_.processes[b].serial, b);
         });
         place_.assign(order_.size(), none);
         for (std::uint32_t index : order_) {
