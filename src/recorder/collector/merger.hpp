@@ -130,7 +130,8 @@ std::size_t merger::run(std::uint64_t limit, Receiver&& receiver) {
     std::size_t given = 0;
     for (;;) {
         // Order is given up only while more is held than allowed.
-        const bool certain = held_bytes_ <= bytes_max_;
+        const bool short_of_memory = held_bytes_ > bytes_max_;
+        const bool certain = !short_of_memory && limit != for_ever; // at the end nothing more comes
         std::uint64_t until = 0;
         source* from = choose(limit, certain, until);
         const std::uint64_t end_stamp = ends_.empty() ? for_ever : ends_.back().stamp;
@@ -138,7 +139,7 @@ std::size_t merger::run(std::uint64_t limit, Receiver&& receiver) {
             const auto ring = static_cast<std::uint32_t>(from - sources_.data());
             const std::size_t held_before = from->reader.held_bytes();
             const std::uint64_t last = std::min(until, end_stamp);
-            std::size_t quantum = certain ? ~std::size_t{0} : 4096;
+            std::size_t quantum = short_of_memory ? 4096 : ~std::size_t{0};
             for (const ring_event* next = from->reader.peek(); next != nullptr && next->stamp <= last && quantum != 0;
                  next = from->reader.peek(), --quantum) {
                 const bool late = next->stamp < merged_;
@@ -151,13 +152,13 @@ std::size_t merger::run(std::uint64_t limit, Receiver&& receiver) {
             continue;
         }
         // No event before the next end can come any more?
-        if (end_stamp == for_ever || (limit != for_ever && end_stamp > limit)) return given;
+        if (end_stamp == for_ever || end_stamp > limit) return given;
         const bool held_up = std::any_of(active_.begin(), active_.end(), [&](std::uint32_t ring) {
             source& each = sources_[ring];
             const ring_event* next = each.reader.peek();
-            return next != nullptr ? next->stamp <= end_stamp : each.horizon < end_stamp && limit != for_ever;
+            return next != nullptr ? next->stamp <= end_stamp : certain && each.horizon < end_stamp;
         });
-        if (held_up && certain) return given;
+        if (held_up) return given;
         const std::uint32_t process = ends_.back().process;
         ends_.pop_back();
         receiver.ended(process);

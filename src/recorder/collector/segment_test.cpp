@@ -5,7 +5,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <recorder/collector/testing/scratch.hpp>
-#include <sys/resource.h>
+#include <recorder/collector/testing/small_disk.hpp>
 #include <sys/stat.h>
 
 namespace allot::recorder {
@@ -54,17 +54,23 @@ TEST(segment, backs_all_that_the_limits_allow_to_touch) {
 }
 
 TEST(segment, leaves_nothing_behind_where_there_is_no_room) {
-    scratch files;
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit tight{64 * 1024, before.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+    testing::small_disk files(1 << 20);
+    if (!files.ok()) GTEST_SKIP() << "no mount namespaces here";
     auto made = segment::make({.path = files.path("x")});
-    ::setrlimit(RLIMIT_FSIZE, &before);
     ASSERT_FALSE(made);
+    EXPECT_NE(made.error().text().find("No space left on device"), std::string::npos) << made.error().text();
     EXPECT_NE(made.error().text().find(files.path("x")), std::string::npos) << made.error().text();
     EXPECT_FALSE(std::filesystem::exists(files.path("x")));
+}
+
+TEST(segment, says_once_that_there_is_no_room_for_more_pages) {
+    testing::small_disk files(1 << 20);
+    if (!files.ok()) GTEST_SKIP() << "no mount namespaces here";
+    auto made = segment::make(small(files.path("x")));
+    ASSERT_TRUE(made) << made.error().text();
+    EXPECT_FALSE(made->grow_pages()); // 256 pages are 2 MiB
+    EXPECT_EQ(made->header().page_limit, 4u);
+    EXPECT_TRUE(made->grow_pages());
 }
 
 TEST(segment, raises_the_page_limit_ahead_of_use_up_to_its_maximum) {
