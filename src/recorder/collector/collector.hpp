@@ -32,7 +32,7 @@ struct collector_options {
     std::string path; // of the segment file, made with mode 0600
     recording_mode mode = recording_mode::full;
     bool replace = false;                   // true: an existing file is overwritten
-    std::vector<std::string> root_command;  // for a root that does not attach
+    std::vector<std::string> root_command = {}; // for a root that does not attach
     site_finder* sites = nullptr;           // borrowed
     process_inspector* inspector = nullptr; // borrowed
     std::uint64_t batch_bytes = 256 * 1024; // count mode: see docs/numbers.md, error bounds

@@ -108,6 +108,7 @@ struct random_program {
     std::vector<thread> threads;
     std::uint64_t now = wire_stamp();
     int threads_made = 0;
+    std::uint64_t steps = 0;
 
     static constexpr int context_count = 6;
 
@@ -139,7 +140,7 @@ struct random_program {
     }
     std::uint64_t unused_address(int process) {
         std::uint64_t address = 0;
-        do address = 0x1000 + random() % 512 * 8;
+        do address = 0x1000 + random() % 4096 * 8;
         while (truth.live.contains({process, address}));
         return address;
     }
@@ -171,13 +172,13 @@ struct random_program {
     }
     void step() {
         for (auto& each : threads) each.fake->set_stamp(now);
-        now += random() % 100 == 0 ? 1'000'000 : 1 + random() % 50;
+        now += random() % 500 == 0 ? 100'000 : 1 + random() % 50;
         if (threads.empty() || (random() % 500 == 0 && threads.size() < 6)) return start_thread();
         const std::size_t index = random() % threads.size();
         if (random() % 700 == 0) return end_thread(index);
-        if (random() % 2) allocate(threads[index]);
+        if (random() % 5 < 2) allocate(threads[index]);
         else end_one(threads[index]);
-        if (random() % 20 == 0) collect->poll();
+        if (++steps % 50 == 0 || random() % 20 == 0) collect->poll(); // before a ring can be full: nobody else would
     }
 };
 
