@@ -96,7 +96,6 @@ void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process)
 
 // How the size of a block is known.
 struct glibc_chunk { // the word before the block: size of the chunk, and three flags
-    static constexpr bool live_known = true;
     [[gnu::always_inline]] static std::int64_t usable(const void* block) noexcept {
         std::int64_t word = static_cast<const std::int64_t*>(block)[-1];
         bool mapped; // a chunk of its own pages has a header of two words
@@ -110,13 +109,11 @@ struct glibc_chunk { // the word before the block: size of the chunk, and three 
     }
 };
 struct own_function {
-    static constexpr bool live_known = true;
     static std::int64_t usable(void* block) noexcept {
         return static_cast<std::int64_t>(ALLOT_FIXED.real.malloc_usable_size(block));
     }
 };
 struct unknown_size {
-    static constexpr bool live_known = false;
     static std::int64_t usable(void*) noexcept { return 0; }
 };
 

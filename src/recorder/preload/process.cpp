@@ -43,7 +43,7 @@ void attach(process_state& process) noexcept {
     allot_wire_process* entry = segment.stopped() ? nullptr : claim(segment, pid, process.index);
     if (entry == nullptr) {
         __atomic_add_fetch(&segment.header->processes_lost, 1, __ATOMIC_RELAXED);
-        __atomic_store_n(&process.phase, process_phase::lost, __ATOMIC_RELEASE);
+        __atomic_store_n(&process.phase, phase_lost, __ATOMIC_RELEASE);
         return;
     }
     process.serial = __atomic_add_fetch(&segment.header->process_serial, 1, __ATOMIC_RELAXED);
@@ -55,7 +55,7 @@ void attach(process_state& process) noexcept {
     if (executable->bytes > sizeof *executable)
         process.blob_pages.add_record(segment, &entry->blob_page_first, process.serial, executable);
     __atomic_store_n(&entry->state, ALLOT_LIVE, __ATOMIC_RELEASE);
-    __atomic_store_n(&process.phase, process_phase::live, __ATOMIC_RELEASE);
+    __atomic_store_n(&process.phase, phase_live, __ATOMIC_RELEASE);
 }
 
 } // namespace
@@ -63,11 +63,10 @@ void attach(process_state& process) noexcept {
 process_state* ensure_process() noexcept {
     process_state* process = ALLOT_FIXED.process;
     if (process == nullptr) return nullptr;
-    process_phase phase = process_phase::unattached;
-    if (__atomic_compare_exchange_n(&process->phase, &phase, process_phase::attaching, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
+    std::uint32_t phase = phase_unattached;
+    if (__atomic_compare_exchange_n(&process->phase, &phase, phase_attaching, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         attach(*process);
-    return __atomic_load_n(&process->phase, __ATOMIC_ACQUIRE) == process_phase::live ? process : nullptr;
+    return __atomic_load_n(&process->phase, __ATOMIC_ACQUIRE) == phase_live ? process : nullptr;
 }
 
 void add_to_process(process_state& process, const change& by) noexcept {
@@ -83,7 +82,7 @@ void add_to_process(process_state& process, const change& by) noexcept {
 
 void note_exit(int code) noexcept {
     process_state* process = ALLOT_FIXED.process;
-    if (process == nullptr || __atomic_load_n(&process->phase, __ATOMIC_ACQUIRE) != process_phase::live) return;
+    if (process == nullptr || __atomic_load_n(&process->phase, __ATOMIC_ACQUIRE) != phase_live) return;
     process->entry->exit_code = code;
     __atomic_store_n(&process->entry->exit_known, 1, __ATOMIC_RELEASE);
 }

@@ -50,9 +50,9 @@ bool segment_view::read(void* base, std::uint64_t file_bytes) noexcept {
     header = h;
     process_base = bytes + h->process_offset;
     thread_base = bytes + h->thread_offset;
-    ring_base = bytes + h->ring_offset;
-    ring_words_base = bytes + h->ring_data_offset;
-    page_base = bytes + h->page_offset;
+    ring_base = rings != 0 ? bytes + h->ring_offset : nullptr; // what is not there was not checked
+    ring_words_base = rings != 0 ? bytes + h->ring_data_offset : nullptr;
+    page_base = h->page_count_max != 0 ? bytes + h->page_offset : nullptr;
     ring_words = h->ring_words;
     process_count = h->process_count, process_entry_bytes = h->process_entry_bytes;
     thread_count = h->thread_count, thread_entry_bytes = h->thread_entry_bytes;

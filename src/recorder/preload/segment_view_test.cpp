@@ -93,8 +93,8 @@ TEST(segment_view, believes_no_random_header) { // model
         const auto within = [&](const void* end) { return static_cast<const char*>(end) <= file + bytes_of_file; };
         ASSERT_TRUE(within(view.process(view.process_count)));
         ASSERT_TRUE(within(view.thread(view.thread_count)));
-        ASSERT_TRUE(within(view.words_of_ring(view.ring_count)));
-        ASSERT_TRUE(within(view.page(view.page_count_max)));
+        ASSERT_TRUE(view.ring_count == 0 || within(view.words_of_ring(view.ring_count)));
+        ASSERT_TRUE(view.page_count_max == 0 || within(view.page(view.page_count_max)));
     }
     EXPECT_GT(accepted, 10'000); // what was not spoiled, at least
 }

@@ -74,15 +74,15 @@ static_assert(sizeof(fixed_page) == 4096);
 extern fixed_page fixed_storage;
 #define ALLOT_FIXED (::allot::recorder::fixed_storage.state)
 
-enum class process_phase : std::uint32_t {
-    unattached = 0, // a wiped page says this
-    attaching = 1,
-    live = 2,
-    lost = 3        // no free entry for it: runs unobserved
+enum process_phase : std::uint32_t {
+    phase_unattached = 0, // a wiped page says this
+    phase_attaching = 1,
+    phase_live = 2,
+    phase_lost = 3        // no free entry for it: runs unobserved
 };
 
 struct process_state {
-    process_phase phase;
+    std::uint32_t phase; // enum process_phase
     std::uint32_t index; // of its entry
     std::uint64_t serial;
     allot_wire_process* entry;

@@ -183,7 +183,7 @@ void retire_block(process_state& process, thread_block& block) noexcept {
 extern "C" void end_thread(void* value) noexcept {
     thread_slot& slot = *current_slot;
     process_state* process = ALLOT_FIXED.process;
-    if (slot.entry == nullptr || process->phase != process_phase::live) return;
+    if (slot.entry == nullptr || process->phase != phase_live) return;
     if (++slot.end_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
         pthread_setspecific(ALLOT_FIXED.key, value);
         return;
