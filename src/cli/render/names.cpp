@@ -44,9 +44,27 @@ std::string exit_text(const process_exit& exit) {
     return "end not known";
 }
 
+process_exit end_of_program(const snapshot& shot) {
+    process_exit end;
+    for (const process_row& process : shot.processes) {
+        end = process.pid == shot.processes.front().pid ? process.exit : end;
+    }
+    return end;
+}
+
+std::uint64_t process_count(const snapshot& shot) {
+    const auto became = [](const process_row& process) { return process.exit.how == process_exit::kind::exec; };
+    const auto execs = std::count_if(shot.processes.begin(), shot.processes.end(), became);
+    return shot.processes.size() - static_cast<std::uint64_t>(execs);
+}
+
 std::string command_text(const process_row& process, std::size_t columns) {
-    const std::string all = process.command.empty() ? process.executable : shell_words(process.command);
-    return all.empty() ? "(unknown program)" : fit(clean(all), columns);
+    std::vector<std::string> words = process.command;
+    if (words.empty()) {
+        words.push_back(process.executable);
+    }
+    words.front() = base_name(words.front());
+    return words.front().empty() ? "(unknown program)" : fit_start(clean(shell_words(words)), columns);
 }
 
 std::string program_name(const process_row& process) {

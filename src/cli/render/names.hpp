@@ -11,6 +11,7 @@
 #include <allot/observability/snapshot.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace allot::cli {
@@ -23,7 +24,13 @@ std::string place_text(const snapshot& shot, const source_frame& frame, code_add
 
 std::string exit_text(const process_exit& exit);
 
-// The command line for people, cleaned and at most `columns` wide; the executable where no command is known.
+// How the program that was named ended: after an exec it is the end of what it became.
+process_exit end_of_program(const snapshot& shot);
+
+// Processes, where each exec has made a row of its own.
+std::uint64_t process_count(const snapshot& shot);
+
+// The command line for people, cleaned and cut to `columns`, the program without its folder; the executable where no command is known.
 std::string command_text(const process_row& process, std::size_t columns);
 
 // The program's name without folders.

@@ -2,9 +2,9 @@
 
 #include <cli/render/names.hpp>
 #include <cli/render/numbers.hpp>
+#include <cli/render/places.hpp>
 #include <cli/render/words.hpp>
 
-#include <allot/analysis/sites.hpp>
 #include <allot/analysis/tables.hpp>
 
 #include <algorithm>
@@ -44,15 +44,15 @@ void add_sites(const snapshot& shot, debug_info& names, std::vector<std::string>
         return;
     }
     lines.push_back("most of the peak was held by");
-    for (const table_row& row : make_table(shot, group_by::site, sort_by::peak, sites_shown)) {
+    // Some rows more than are shown: places that read alike become one.
+    for (const place_row& row : make_place_table(shot, names, sort_by::peak, sites_shown, 16 * sites_shown)) {
         if (row.numbers.live_bytes_at_peak == 0) {
             break;
         }
-        const code_address address = shot.sites[row.index].address;
         const std::string numbers = fmt::format("  {} {}  ", right(bytes_text(row.numbers.live_bytes_at_peak), 10),
                                                 right(share_text(row.numbers.live_bytes_at_peak,
                                                                  shot.totals.peak_live_bytes), 7));
-        lines.push_back(numbers + place_text(shot, site_frame(names, address), address, columns_max - width(numbers)));
+        lines.push_back(numbers + place_text(shot, *row.source, row.address, columns_max - width(numbers)));
     }
 }
 
@@ -67,13 +67,12 @@ std::string rss_text(const snapshot& shot) {
     const std::string rss = "peak RSS " + bytes_text(resident);
     const bool several = shot.processes.size() > 1;
     if (several) {
-        return rss + " (of the largest process alone)";
+        return rss + " of the largest process alone";
     }
     if (heap > resident) {
-        return fmt::format("{}: {} less, never touched or given back", rss, bytes_text(heap - resident));
+        return fmt::format("{}: {} of the heap is not in it", rss, bytes_text(heap - resident));
     }
-    return fmt::format("{}: {} more, for code, stacks, mappings and the allocator's own", rss,
-                       bytes_text(resident - heap));
+    return fmt::format("{}: {} of it is not heap", rss, bytes_text(resident - heap));
 }
 
 std::vector<std::string> gaps_of(const snapshot& shot) {
@@ -109,25 +108,25 @@ std::vector<std::string> summary_lines(const snapshot& shot, debug_info& names, 
     const heap_totals& totals = shot.totals;
     std::vector<std::string> lines;
     if (!shot.processes.empty()) {
-        const process_row& root = shot.processes.front();
-        lines.push_back(fmt::format("{} ended with {} after {}{}", program_name(root), exit_text(root.exit),
-                                    time_text(shot.duration_ns),
+        lines.push_back(fmt::format("{}: {} after {}{}", program_name(shot.processes.front()),
+                                    exit_text(end_of_program(shot)), time_text(shot.duration_ns),
                                     shot.processes.size() == 1
                                         ? std::string()
-                                        : "; " + counted(shot.processes.size(), "process", "processes")
-                                            + " added up"));
+                                        : fmt::format("; {} programs in {}, added up",
+                                                      count_text(shot.processes.size()),
+                                                      counted(process_count(shot), "process", "processes"))));
     }
     lines.push_back(fmt::format("{} of {} in all, {}", counted(totals.allocations, "allocation", "allocations"),
                                 bytes_text(totals.allocated_bytes),
                                 counted(totals.reallocations, "of them a reallocation", "of them reallocations")));
-    lines.push_back(fmt::format("peak heap {} ({} bytes), {}", bytes_text(totals.peak_live_bytes),
+    lines.push_back(fmt::format("peak heap {} ({} bytes); {}", bytes_text(totals.peak_live_bytes),
                                 shot.basis == live_basis::requested ? "requested" : "usable", rss_text(shot)));
     std::string live = totals.live_bytes_at_exit == 0 && totals.live_blocks_at_exit == 0
         ? std::string("nothing live at exit")
         : fmt::format("live at exit {} in {}", bytes_text(totals.live_bytes_at_exit),
                       counted(totals.live_blocks_at_exit, "block", "blocks"));
     if (shot.mode == recording_mode::full) {
-        live += fmt::format("; temporary {} ({} of the allocations)",
+        live += fmt::format("; {} temporary allocations ({})",
                             count_text(totals.temporary_allocations),
                             share_text(totals.temporary_allocations, totals.allocations));
     }

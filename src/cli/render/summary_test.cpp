@@ -24,10 +24,10 @@ std::string summary_of(const snapshot& shot, const std::string& file = "a b.allo
 
 TEST(summary, says_what_happened_in_plain_words) {
     EXPECT_EQ(summary_of(testing::sample()),
-              "prog ended with exit code 3 after 1.50 s; 2 processes added up\n"
+              "prog: exit code 3 after 1.50 s; 2 programs in 2 processes, added up\n"
               "100 allocations of 4.0 MiB in all, 5 of them reallocations\n"
-              "peak heap 1.0 MiB (requested bytes), peak RSS 3.0 MiB (of the largest process alone)\n"
-              "live at exit 4.0 KiB in 10 blocks; temporary 40 (40.0 % of the allocations)\n"
+              "peak heap 1.0 MiB (requested bytes); peak RSS 3.0 MiB of the largest process alone\n"
+              "live at exit 4.0 KiB in 10 blocks; 40 temporary allocations (40.0 %)\n"
               "most of the peak was held by\n"
               "   512.0 KiB  50.0 %  prog+0x1200\n"
               "   512.0 KiB  50.0 %  lib?.so+0x3400\n"
@@ -50,9 +50,9 @@ TEST(summary, of_counts_names_its_basis_and_claims_nothing_that_was_not_measured
 TEST(summary, names_the_gap_to_the_resident_size_both_ways) {
     snapshot shot = testing::sample();
     shot.processes.resize(1);
-    EXPECT_EQ(rss_text(shot), "peak RSS 3.0 MiB: 2.0 MiB more, for code, stacks, mappings and the allocator's own");
+    EXPECT_EQ(rss_text(shot), "peak RSS 3.0 MiB: 2.0 MiB of it is not heap");
     shot.peak_rss_bytes = 512 << 10;
-    EXPECT_EQ(rss_text(shot), "peak RSS 512.0 KiB: 512.0 KiB less, never touched or given back");
+    EXPECT_EQ(rss_text(shot), "peak RSS 512.0 KiB: 512.0 KiB of the heap is not in it");
     shot.peak_rss_bytes = 0;
     EXPECT_EQ(rss_text(shot), "peak RSS is not known");
 }
@@ -70,6 +70,8 @@ TEST(summary, stays_within_15_lines_and_100_columns_whatever_went_wrong) {
         shot.processes.back().reason = "reason " + std::to_string(i);
         shot.sites.push_back(shot.sites[0]);
     }
+    shot.peak_rss_bytes = 999 << 20;
+    shot.totals.peak_live_bytes = std::uint64_t{1} << 40;
     debug_info names(shot.modules);
     const std::vector<std::string> lines = summary_lines(shot, names, {.recording = "x.allot"});
     EXPECT_EQ(lines.size(), summary_lines_max);
@@ -79,6 +81,28 @@ TEST(summary, stays_within_15_lines_and_100_columns_whatever_went_wrong) {
     }
     EXPECT_NE(all_of(lines).find("more gaps: the report names them"), std::string::npos);
     EXPECT_EQ(lines.back(), "recorded; next: allot report x.allot");
+}
+
+TEST(summary, fits_100_columns_with_the_largest_numbers) {
+    snapshot shot = testing::sample();
+    shot.processes.resize(1);
+    shot.peak_rss_bytes = std::uint64_t{1022} << 30;
+    shot.totals = {.allocations = 999'999'999'999, .frees = 1, .reallocations = 999'999'999'999,
+                   .allocated_bytes = std::uint64_t{1022} << 40, .live_blocks_at_exit = 999'999'999'999,
+                   .live_bytes_at_exit = std::uint64_t{1022} << 30, .peak_live_bytes = std::uint64_t{1023} << 30,
+                   .temporary_allocations = 999'999'999'999};
+    debug_info names(shot.modules);
+    for (const std::string& line : summary_lines(shot, names, {.recording = "x.allot"})) {
+        EXPECT_LE(width("allot: " + line), 100u) << line;
+    }
+}
+
+TEST(summary, of_a_program_that_became_another_tells_the_end_of_that) {
+    snapshot shot = testing::sample();
+    shot.processes.push_back(shot.processes[0]);
+    shot.processes[0].exit = {process_exit::kind::exec, 0};
+    EXPECT_NE(summary_of(shot).find("prog: exit code 3 after 1.50 s; 3 programs in 2 processes, added up"),
+              std::string::npos) << summary_of(shot);
 }
 
 TEST(summary, of_an_empty_snapshot_is_short) {

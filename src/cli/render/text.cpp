@@ -2,12 +2,12 @@
 
 #include <cli/render/names.hpp>
 #include <cli/render/numbers.hpp>
+#include <cli/render/places.hpp>
 #include <cli/render/summary.hpp>
 #include <cli/render/tree.hpp>
 #include <cli/render/words.hpp>
 
 #include <allot/analysis/contexts.hpp>
-#include <allot/analysis/sites.hpp>
 
 #include <algorithm>
 #include <array>
@@ -82,7 +82,7 @@ private:
         const process_row& root = shot_.processes.front();
         const std::string command = command_text(root, columns_max);
         line(colour_ ? "\x1b[1m" + command + "\x1b[0m" : command);
-        line(fmt::format("{} after {}; {}, live and peak in {} bytes{}", exit_text(root.exit),
+        line(fmt::format("{} after {}; {}, live and peak in {} bytes{}", exit_text(end_of_program(shot_)),
                          time_text(shot_.duration_ns),
                          shot_.mode == recording_mode::full ? "every allocation with its call stack" : "counts only",
                          shot_.basis == live_basis::requested ? "requested" : "usable",
@@ -101,11 +101,7 @@ private:
         total("allocated in all", bytes_text(totals.allocated_bytes));
         total("peak heap", bytes_text(totals.peak_live_bytes),
               shot_.error_bound_bytes == 0 ? "" : "within " + bytes_text(shot_.error_bound_bytes));
-        const std::string rss = rss_text(shot_);
-        const auto colon = rss.find(": ");
-        total("peak RSS", bytes_text(shot_.peak_rss_bytes),
-              colon != std::string::npos ? rss.substr(colon + 2)
-              : shot_.processes.size() > 1 ? "of the largest process alone" : "");
+        total("peak RSS", bytes_text(shot_.peak_rss_bytes), rss_remark());
         total("live at exit", bytes_text(totals.live_bytes_at_exit),
               "in " + counted(totals.live_blocks_at_exit, "block", "blocks"));
         if (shot_.mode == recording_mode::full) {
@@ -113,6 +109,17 @@ private:
                   share_text(totals.temporary_allocations, totals.allocations)
                       + " of the allocations: freed before the thread's next one");
         }
+    }
+    std::string rss_remark() const {
+        const std::uint64_t heap = shot_.totals.peak_live_bytes;
+        const std::uint64_t resident = shot_.peak_rss_bytes;
+        if (resident == 0) {
+            return "not known";
+        }
+        return shot_.processes.size() > 1 ? "of the largest process alone"
+            : heap > resident
+            ? bytes_text(heap - resident) + " of the heap is not in it: never touched, or swapped out"
+            : bytes_text(resident - heap) + " more than heap: code, stacks, mappings, the allocator's own";
     }
     void write_gaps() {
         const std::vector<std::string> gaps = gaps_of(shot_);
@@ -149,14 +156,23 @@ private:
 
     void write_processes() {
         constexpr std::size_t shown_max = 20;
-        title(counted(shot_.processes.size(), "process", "processes") + " in order of their start");
-        line("       pid    at peak  allocations  command");
-        const std::size_t shown = std::min(shown_max, shot_.processes.size());
-        for (std::size_t i = 0; i < shown; ++i) {
-            process_line(shot_.processes[i], process_depth(i));
+        const std::size_t all = shot_.processes.size();
+        const std::string title_start = fmt::format("{} programs in {}", count_text(all),
+                                                    counted(process_count(shot_), "process", "processes"));
+        if (all <= shown_max) {
+            title(title_start + ", in order of their start");
+        } else {
+            title(fmt::format("{}; the {} largest by {}", title_start, shown_max, words_of(options_.sort).sentence));
         }
-        if (shown < shot_.processes.size()) {
-            line(fmt::format("  and {} more: --by process shows them", count_text(shot_.processes.size() - shown)));
+        line("       pid    at peak  allocations  command");
+        if (all <= shown_max) {
+            for (std::size_t i = 0; i < all; ++i) {
+                process_line(shot_.processes[i], process_depth(i));
+            }
+            return;
+        }
+        for (const table_row& row : make_table(shot_, group_by::process, options_.sort, shown_max)) {
+            process_line(shot_.processes[row.index], 0);
         }
     }
     void process_line(const process_row& process, std::size_t depth) {
@@ -201,8 +217,16 @@ private:
     void write_table() {
         static constexpr std::array<const char*, 5> ones{"site", "call stack", "module", "thread", "process"};
         static constexpr std::array<const char*, 5> many{"sites", "call stacks", "modules", "threads", "processes"};
-        const std::vector<table_row> rows = make_table(shot_, by_, options_.sort, options_.top);
-        const std::size_t all = group_size();
+        std::size_t all = group_size();
+        std::vector<table_row> rows;
+        if (by_ == group_by::site) {
+            places_ = make_place_table(shot_, names_, options_.sort, options_.top, all_rows, &all);
+            for (const place_row& place : places_) {
+                rows.push_back({static_cast<std::uint32_t>(rows.size()), place.numbers});
+            }
+        } else {
+            rows = make_table(shot_, by_, options_.sort, options_.top);
+        }
         const auto group = static_cast<std::size_t>(by_);
         const char* by = words_of(options_.sort).sentence;
         title(rows.size() < all ? fmt::format("Top {} of {} {} by {}", rows.size(), count_text(all), many[group], by)
@@ -266,8 +290,7 @@ private:
         case group_by::site:
         case group_by::context: break;
         }
-        const code_address address = shot_.sites[row.index].address;
-        return place_text(shot_, site_frame(names_, address), address, columns);
+        return place_text(shot_, *places_[row.index].source, places_[row.index].address, columns);
     }
     void context_lines(const table_row& row, const std::string& numbers) {
         constexpr std::size_t indentation = 6;
@@ -291,6 +314,7 @@ private:
     output& out_;
     bool colour_;
     group_by by_;
+    std::vector<place_row> places_; // what the rows of the table point to, by site
 };
 
 } // namespace

@@ -81,6 +81,10 @@ std::string fit(std::string_view text, std::size_t columns) {
     return std::string(head(text, columns - 1 - last)).append("…").append(tail(text, last));
 }
 
+std::string fit_start(std::string_view text, std::size_t columns) {
+    return width(text) <= columns ? std::string(text) : std::string(head(text, columns - 1)) + "…";
+}
+
 std::string fit_function(std::string_view function, std::size_t columns) {
     return width(function) <= columns ? std::string(function) : fit(short_function_name(function), columns);
 }

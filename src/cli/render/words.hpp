@@ -30,6 +30,9 @@ std::size_t width(std::string_view text);
 // At most `columns` wide; what is too long loses its middle. Expects: columns ≥ 1, valid UTF-8.
 std::string fit(std::string_view text, std::size_t columns);
 
+// The same, but what is too long loses its end.
+std::string fit_start(std::string_view text, std::size_t columns);
+
 // fit() for a function: first without its template arguments and parameters, then without its middle.
 std::string fit_function(std::string_view function, std::size_t columns);
 

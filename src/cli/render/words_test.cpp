@@ -32,6 +32,8 @@ TEST(words, fit_into_any_width) {
         EXPECT_LE(width(fit_function("std::vector<int, std::allocator<int> >::push_back(int&&)", columns)), columns);
     }
     EXPECT_EQ(fit("short", 5), "short");
+    EXPECT_EQ(fit_start("äöü_a_name", 5), "äöü_…");
+    EXPECT_EQ(fit_start("short", 5), "short");
     EXPECT_EQ(fit_path("/usr/include/c++/12/bits/new_allocator.h", 30), "…/c++/12/bits/new_allocator.h");
     EXPECT_EQ(fit_function("std::vector<int, std::allocator<int> >::push_back(int&&)", 30), "std::vector::push_back");
 }

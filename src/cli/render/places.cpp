@@ -1,0 +1,54 @@
+#include <cli/render/places.hpp>
+
+#include <cli/render/names.hpp>
+
+#include <allot/analysis/sites.hpp>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+namespace allot::cli {
+namespace {
+
+void add(row_numbers& to, const row_numbers& more) {
+    to.allocations += more.allocations;
+    to.allocated_bytes += more.allocated_bytes;
+    to.live_blocks_at_exit += more.live_blocks_at_exit;
+    to.live_bytes_at_exit += more.live_bytes_at_exit;
+    to.live_bytes_at_peak += more.live_bytes_at_peak;
+    to.temporary_allocations += more.temporary_allocations;
+    to.peak_live_bytes = to.live_bytes_at_peak;
+}
+
+} // namespace
+
+std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names, sort_by order, std::size_t top,
+                                        std::size_t looked_at, std::size_t* all_count) {
+    std::vector<place_row> rows;
+    std::unordered_map<std::string, std::size_t> known;
+    for (const table_row& site : make_table(shot, group_by::site, order, looked_at)) {
+        const code_address address = shot.sites[site.index].address;
+        const source_frame& source = site_frame(names, address);
+        std::string key = source.function.empty()
+            ? module_and_offset(shot.modules, address)
+            : source.function + '\n' + source.file + '\n' + std::to_string(source.line);
+        key += '\n' + std::to_string(address.module);
+        const auto [place, fresh] = known.try_emplace(std::move(key), rows.size());
+        if (fresh) {
+            rows.push_back({address, &source, site.numbers});
+        } else {
+            add(rows[place->second].numbers, site.numbers);
+        }
+    }
+    std::stable_sort(rows.begin(), rows.end(), [order](const place_row& a, const place_row& b) {
+        return sort_value(a.numbers, order) > sort_value(b.numbers, order);
+    });
+    if (all_count != nullptr) {
+        *all_count = rows.size();
+    }
+    rows.resize(std::min(rows.size(), top));
+    return rows;
+}
+
+} // namespace allot::cli
