@@ -46,8 +46,8 @@ void add_sites(const snapshot& shot, debug_info& names, std::vector<std::string>
     lines.push_back("most of the peak was held by");
     // Some rows more than are shown: places that read alike become one.
     for (const place_row& row : make_place_table(shot, names, sort_by::peak, sites_shown, 16 * sites_shown)) {
-        if (row.numbers.live_bytes_at_peak == 0) {
-            break;
+        if (row.numbers.live_bytes_at_peak < shot.totals.peak_live_bytes / 1000) {
+            break; // the rest is dust
         }
         const std::string numbers = fmt::format("  {} {}  ", right(bytes_text(row.numbers.live_bytes_at_peak), 10),
                                                 right(share_text(row.numbers.live_bytes_at_peak,
@@ -126,8 +126,8 @@ std::vector<std::string> summary_lines(const snapshot& shot, debug_info& names, 
         : fmt::format("live at exit {} in {}", bytes_text(totals.live_bytes_at_exit),
                       counted(totals.live_blocks_at_exit, "block", "blocks"));
     if (shot.mode == recording_mode::full) {
-        live += fmt::format("; {} temporary allocations ({})",
-                            count_text(totals.temporary_allocations),
+        live += fmt::format("; {} ({})",
+                            counted(totals.temporary_allocations, "temporary allocation", "temporary allocations"),
                             share_text(totals.temporary_allocations, totals.allocations));
     }
     lines.push_back(std::move(live));
