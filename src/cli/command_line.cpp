@@ -74,7 +74,7 @@ Examples:
   allot report allot.server.4711.allot
   allot report --by context --sort temporary --top 5 server.allot | less
   allot report --format json server.allot | jq '.sites[0]'
-  allot report --format folded --sort bytes server.allot > server.folded   for any flame-graph viewer
+  allot report --format folded --sort bytes server.allot > all.folded   for flame-graph viewers
 )";
 
 struct choice_lists {

@@ -62,9 +62,9 @@ class Unobserved(FrontDoor):
         self.check([path], "a Go program")
 
     def test_a_program_that_becomes_a_static_one(self):
-        # It must live for the collector's next look at the processes, every 20 ms: a pipe's writer keeps it.
+        # It must live for the collector's next look at the processes, and the time a program has to attach: a pipe's writer keeps it.
         path = os.path.join(self.folder, "x.allot")
-        script = f"sleep 1 | {ALLOT} run -o {path} sh -c 'exec {program('still')} wait'"
+        script = f"sleep 3 | {ALLOT} run -o {path} sh -c 'exec {program('still')} wait'"
         done = self.run_plain("bash", "-c", script)
         self.assertEqual(done.returncode, 0)
         self.assert_says(done, "not observed: still .statically linked")

