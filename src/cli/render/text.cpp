@@ -8,6 +8,7 @@
 #include <cli/render/words.hpp>
 
 #include <allot/analysis/contexts.hpp>
+#include <allot/analysis/sites.hpp>
 
 #include <algorithm>
 #include <array>

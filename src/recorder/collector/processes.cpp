@@ -210,7 +210,11 @@ void processes::look_at_program(process& which, std::uint64_t now_stamp, std::ui
                            ::stat(which.executable.c_str(), &named) == 0 && read_link(which.pid, "root") == "/" &&
                            (named.st_dev != status.st_dev || named.st_ino != status.st_ino) &&
                            read_link(which.pid, "exe") != which.executable + " (deleted)";
-        changed = status.st_dev != which.device || status.st_ino != which.inode || early;
+        if (early) { // so that the next look sees the change as well
+            which.device = named.st_dev;
+            which.inode = named.st_ino;
+        }
+        changed = status.st_dev != which.device || status.st_ino != which.inode;
     } else if (errno == EACCES) { // a privileged program, or one that only hides itself
         changed = read_proc(which.pid, "comm", 64) != which.comm;
     }
