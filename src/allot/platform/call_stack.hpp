@@ -102,8 +102,8 @@ private:
         std::uint64_t stack_pointer;
         std::uint64_t frame_pointer; // rbp; meaningful only if uses_frame_pointer
         std::uint32_t payload;
-        std::uint32_t checks : 31;             // checks_[0 … checks) bind everything outwards of this frame
-        std::uint32_t uses_frame_pointer : 1;  // rbp here decides where an outer frame lies
+        std::uint16_t checks;             // checks_[0 … checks) bind everything outwards of this frame
+        std::uint16_t uses_frame_pointer; // 1: rbp here decides where an outer frame lies
 
         bool is(std::uint64_t other_address, std::uint64_t other_stack_pointer,
                 std::uint64_t other_frame_pointer) const noexcept {
@@ -116,16 +116,19 @@ private:
         const std::uint64_t* where;
         std::uint64_t value;
     };
-    // A new frame, innermost first, and the words that the step out of it read.
+    // A new frame, innermost first, and what the step out of it read beside the return address.
     struct new_frame {
         std::uint64_t address;
         std::uint64_t stack_pointer;
         std::uint64_t frame_pointer;
-        const std::uint64_t* return_slot; // null: no step out was made
-        const std::uint64_t* saved_slot;  // where the caller's rbp was read; null: it is unchanged
-        const std::uint64_t* frame_word;  // where the caller's rsp was read; null: computed
-        bool rule_uses_frame_pointer;
+        std::uint64_t saved_slot; // address of the caller's rbp; 0: it is unchanged
+        std::uint64_t unusual;    // 0: a rule by the stack pointer. Else the bits below, and the address of the word
+                                  // that held the caller's rsp, if one did
     };
+    static constexpr std::uint64_t uses_frame_pointer_bit = 1;
+    static constexpr std::uint64_t is_signal_bit = 2;
+    enum class outcome : std::uint8_t { went, outermost, no_rule, broken };
+    struct position;
     struct walk;
 
     // 0 if the words checks_[0 … count) are all as they were, else 1 + index of the innermost that changed.
@@ -134,7 +137,7 @@ private:
         return count * 0;
 #else
         const check* at = checks_ + count;
-        for (; at - checks_ >= 4; at -= 4)
+        for (const check* const four = checks_ + 4; at >= four; at -= 4)
             if (*at[-1].where != at[-1].value || *at[-2].where != at[-2].value || *at[-3].where != at[-3].value ||
                 *at[-4].where != at[-4].value)
                 break;
@@ -145,13 +148,14 @@ private:
     }
     captured_stack capture_changed(const unwind_rules& rules, const std::uint64_t* words,
                                    stack_bounds bounds) noexcept;
-    stack_end walk_out(walk& now, bool& is_kept) noexcept;
-    bool join(walk& now) noexcept;
-    void drop_outermost(std::uint32_t frames) noexcept;
-    void append(const new_frame& frame) noexcept;
+    outcome walk_out(walk& now, position at) noexcept;
+    bool joins(walk& now, const position& at) const noexcept;
+    void cut(std::uint32_t kept) noexcept;
+    void append(std::uint32_t count) noexcept;
 
     // count_ ≤ frames_max; frames_[i].checks ≤ frames_[i + 1].checks ≤ checks_max
     static constexpr std::uint32_t checks_max = frames_max * 3;
+    static_assert(checks_max <= 0xffff);
     std::uint32_t count_;
     std::uint32_t generation_;
     stack_end end_;

@@ -21,7 +21,7 @@ namespace allot {
 
 // How to get from one frame to its caller's, in 8 bytes. CFA is the stack pointer just before the call.
 //
-//     63..46 tag   45..30 where rbp is saved, in words   29..3 CFA offset, in words   2..0 kind
+//     63..48 tag   47..32 where rbp is saved   31..0 CFA offset, its low three bits being the kind
 class unwind_rule {
 public:
     enum class kind : std::uint8_t {
@@ -34,35 +34,31 @@ public:
         unknown = 6,          // code without tables, or with rules that this reader does not follow
         unmapped = 7          // no object of the dynamic loader's lies there; may change with the next dlopen
     };
-    static constexpr std::uint32_t tag_mask = (1u << 18) - 1;
-    static constexpr std::int64_t frame_offset_max = ((std::int64_t{1} << 26) - 1) * 8;
-    static constexpr std::int64_t saved_offset_max = 32767 * 8;
+    static constexpr std::int64_t frame_offset_max = 0x7fff'fff8;
+    static constexpr std::int64_t saved_offset_max = 0x7ff8;
+    static constexpr std::int64_t not_saved = -0x8000; // rbp is as the callee left it
 
     constexpr unwind_rule() noexcept = default;
     explicit constexpr unwind_rule(std::uint64_t packed) noexcept : packed_(packed) {}
     explicit constexpr unwind_rule(kind how) noexcept : packed_(static_cast<std::uint64_t>(how)) {}
-    // Expects: offsets are multiples of 8 within the limits above.
+    // Expects: offsets are multiples of 8 within the limits above; saved_offset may be not_saved.
     static constexpr unwind_rule make(kind how, std::int64_t frame_offset, std::int64_t saved_offset) noexcept {
-        return unwind_rule((static_cast<std::uint64_t>(saved_offset / 8) & 0xffff) << 30 |
-                           (static_cast<std::uint64_t>(frame_offset / 8) & 0x7ff'ffff) << 3 |
+        return unwind_rule((static_cast<std::uint64_t>(saved_offset) & 0xffff) << 32 |
+                           (static_cast<std::uint64_t>(frame_offset) & 0xffff'fff8) |
                            static_cast<std::uint64_t>(how));
     }
-    static constexpr std::int64_t not_saved = -32768 * 8; // rbp is as the callee left it
 
     constexpr kind how() const noexcept { return static_cast<kind>(packed_ & 7); }
-    constexpr std::int64_t frame_offset() const noexcept {
-        return (static_cast<std::int64_t>(packed_ << 34) >> 37) * 8;
-    }
-    constexpr std::int64_t saved_offset() const noexcept {
-        return (static_cast<std::int64_t>(packed_ << 18) >> 48) * 8;
-    }
+    constexpr std::int64_t frame_offset() const noexcept { return static_cast<std::int32_t>(packed_ & ~7ull); }
+    constexpr std::int64_t saved_offset() const noexcept { return static_cast<std::int16_t>(packed_ >> 32); }
     constexpr bool saves_frame_pointer() const noexcept { return saved_offset() != not_saved; }
 
+    // The word as a table keeps it, with 16 bits of the table's own.
     constexpr std::uint64_t packed(std::uint32_t tag) const noexcept {
-        return (packed_ & ((std::uint64_t{1} << 46) - 1)) | static_cast<std::uint64_t>(tag) << 46;
+        return (packed_ & 0xffff'ffff'ffff) | static_cast<std::uint64_t>(tag) << 48;
     }
     static constexpr std::uint32_t tag_of(std::uint64_t packed) noexcept {
-        return static_cast<std::uint32_t>(packed >> 46);
+        return static_cast<std::uint32_t>(packed >> 48);
     }
 
 private:

@@ -13,7 +13,7 @@ void unwind_rules::use(void* zeroed, std::size_t entries) noexcept {
 // The place of an address; null: it has none yet, or with `take`, the table is full.
 unwind_rules::entry* unwind_rules::place_of(std::uint64_t address, bool take) const noexcept {
     const std::size_t last = (std::size_t{1} << (64 - shift_)) - 1;
-    std::size_t at = home_of(address);
+    std::size_t at = home_of(address, shift_);
     for (std::size_t tried = 0; tried <= last; ++tried, at = (at + 1) & last) {
         std::uint64_t found = load(entries_[at].address);
         if (found == 0) {
@@ -37,8 +37,7 @@ unwind_rule unwind_rules::find_cold(std::uint64_t address) const noexcept {
     entry* place = remembers ? place_of(address, false) : nullptr;
     if (place != nullptr) { // not in its first place, or being filled by another thread, or out of date
         const std::uint64_t packed = load(place->rule);
-        if (unwind_rule::tag_of(packed) == tag_of(epoch) && unwind_rule(packed).how() != kind::none)
-            return unwind_rule(packed);
+        if (unwind_rule::tag_of(packed) == tag_of(epoch)) return unwind_rule(packed);
     }
     const unwind_rule rule = eh_frame::rule_for(address);
     cold_.fetch_add(1, std::memory_order_relaxed);
@@ -54,18 +53,30 @@ unwind_rule unwind_rules::find_cold(std::uint64_t address) const noexcept {
     return rule;
 }
 
+// Each generation is entered once.
+std::uint32_t unwind_rules::begin_generation() noexcept {
+    std::uint32_t before = epoch_.load(std::memory_order_relaxed);
+    for (;;) {
+        const std::uint32_t generation = (before & ~unloading_mask) + generation_step;
+        const std::uint32_t left_out = tag_of(generation) == 0 ? generation_step : 0;
+        const std::uint32_t next = (generation + left_out) | ((before & unloading_mask) + 1);
+        if (epoch_.compare_exchange_weak(before, next, std::memory_order_acq_rel, std::memory_order_relaxed))
+            return next;
+    }
+}
+
 void unwind_rules::begin_unload() noexcept {
-    const std::uint32_t before = epoch_.fetch_add(generation_step + 1, std::memory_order_acq_rel);
-    // Tags come round again after 2^18 generations. Four times on the way every old rule is wiped; nobody reads the
-    // table meanwhile, since this unload has not ended.
-    if ((tag_of(before) & (unwind_rule::tag_mask >> 2)) != 0 || entries_ == nullptr) return;
+    const std::uint32_t epoch = begin_generation();
+    // Tags come round again after 65,535 generations. Four times on the way every old rule is wiped; nobody reads
+    // the table meanwhile, since this unload has not ended.
+    if ((tag_of(epoch) & 0x3fff) != 1 || entries_ == nullptr) return;
     for (std::size_t at = 0; at != std::size_t{1} << (64 - shift_); ++at)
         __atomic_store_n(&entries_[at].rule, std::uint64_t{0}, __ATOMIC_RELAXED);
 }
 
 void unwind_rules::reset_after_fork() noexcept {
-    const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);
-    epoch_.store((epoch | unloading_mask) + 1, std::memory_order_release);
+    epoch_.fetch_and(~unloading_mask, std::memory_order_acq_rel);
+    flush();
 }
 
 unwind_rules::counts unwind_rules::count() const noexcept {

@@ -24,6 +24,12 @@
 namespace allot {
 
 class unwind_rules {
+    struct entry {
+        std::uint64_t address; // 0: free. Set once, never changed
+        std::uint64_t rule;    // 0, or tagged with the generation that it was read in
+    };
+    static constexpr entry no_entries[2] = {};
+
 public:
     constexpr unwind_rules() noexcept = default;
     unwind_rules(const unwind_rules&) = delete;
@@ -33,19 +39,37 @@ public:
     // Expects: entries is a power of two ≥ 64; called once, before other threads use the table.
     void use(void* zeroed, std::size_t entries) noexcept;
 
-    // The rule for a return address, or for `eh_frame::interrupted(pc)` of a frame that a signal interrupted.
-    unwind_rule find(std::uint64_t address) const noexcept {
-        const std::uint32_t epoch = epoch_.load(std::memory_order_acquire);
-        if (entries_ != nullptr) {
-            const entry& home = entries_[home_of(address)];
+    // The table as it was at one moment: for several look-ups in a row.
+    class reader {
+    public:
+        explicit reader(const unwind_rules& rules) noexcept
+            : rules_(rules), generation_(rules.generation()), tag_(tag_of(generation_)), shift_(rules.shift_),
+              entries_(rules.entries_) {
+            if (entries_ != nullptr && usable(generation_)) return;
+            entries_ = no_entries;
+            shift_ = 63;
+        }
+
+        // The rule for a return address, or for `eh_frame::interrupted(pc)` of a frame that a signal interrupted.
+        unwind_rule find(std::uint64_t address) const noexcept {
+            const entry& home = entries_[home_of(address, shift_)];
             if (load(home.address) == address) [[likely]] {
                 const std::uint64_t packed = load(home.rule);
-                if (unwind_rule::tag_of(packed) == tag_of(epoch) && usable(epoch)) [[likely]]
+                if (unwind_rule::tag_of(packed) == tag_) [[likely]]
                     return unwind_rule(packed);
             }
+            return rules_.find_cold(address);
         }
-        return find_cold(address);
-    }
+        std::uint32_t generation() const noexcept { return generation_; }
+
+    private:
+        const unwind_rules& rules_;
+        std::uint32_t generation_;
+        std::uint32_t tag_;
+        std::uint32_t shift_;
+        const entry* entries_;
+    };
+    unwind_rule find(std::uint64_t address) const noexcept { return reader(*this).find(address); }
 
     // Around a real dlclose: what was known is forgotten, and nothing is remembered until the end, so that a library
     // that comes to lie at the same addresses never meets the old one's rules. May nest and overlap across threads
@@ -71,21 +95,15 @@ public:
     counts count() const noexcept;
 
 private:
-    struct entry {
-        std::uint64_t address; // 0: free. Set once, never changed
-        std::uint64_t rule;    // 0, or tagged with the generation that it was read in
-    };
     // epoch = generation << 12 | number of unloads in progress
     static constexpr std::uint32_t generation_step = 1u << 12;
     static constexpr std::uint32_t unloading_mask = generation_step - 1;
-    static constexpr std::uint32_t tag_of(std::uint32_t epoch) noexcept {
-        return (epoch >> 12) & unwind_rule::tag_mask;
-    }
-    static std::uint64_t load(const std::uint64_t& word) noexcept {
-        return __atomic_load_n(&word, __ATOMIC_RELAXED);
-    }
-    std::size_t home_of(std::uint64_t address) const noexcept {
-        return static_cast<std::size_t>((address * 0x9E37'79B9'7F4A'7C15u) >> shift_);
+    // Never 0, which is the tag of an empty word: begin_generation leaves such generations out.
+    static constexpr std::uint32_t tag_of(std::uint32_t epoch) noexcept { return epoch >> 12 & 0xffff; }
+    std::uint32_t begin_generation() noexcept;
+    static std::uint64_t load(const std::uint64_t& word) noexcept { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+    static std::size_t home_of(std::uint64_t address, std::uint32_t shift) noexcept {
+        return static_cast<std::size_t>((address * 0x9E37'79B9'7F4A'7C15u) >> shift);
     }
     unwind_rule find_cold(std::uint64_t address) const noexcept;
     entry* place_of(std::uint64_t address, bool take) const noexcept;
