@@ -81,10 +81,16 @@ void aligned_and_variable(visitor visit, int depth) { aligned_variable(visit, de
     visit();
     throw std::runtime_error("on");
 }
+[[gnu::noinline, noreturn]] void hand_over(visitor visit) {
+    unsigned char memory[40];
+    touch(memory, sizeof memory);
+    leave(visit);
+}
 [[gnu::noinline]] void never_returns(visitor visit, int depth) {
     try {
         visit();
         if (depth != 0) never_returns(visit, depth - 1);
+        if (depth % 2 == 0) hand_over(visit);
         leave(visit);
     } catch (const std::runtime_error&) {
         visit();

@@ -188,4 +188,118 @@ TEST(call_stack, forgets_with_the_rules_generation_and_keeps_nothing_during_an_u
     EXPECT_GT(seen[1], 0u);
 }
 
+// A made-up stack and made-up rules: every word holds the address of a word further out, which serves as a return
+// address, as an rbp and as an rsp alike. Words change between captures; the answer is a walk from scratch.
+class made_up {
+public:
+    using kind = allot::unwind_rule::kind;
+    static constexpr std::size_t words = 2600;
+    struct frame {
+        std::uint64_t address, stack_pointer;
+        bool operator==(const frame&) const = default;
+    };
+
+    explicit made_up(std::uint32_t seed) : random(seed), unusual(seed % 3 * 20), stack(words + 64), memory(2 << 14) {
+        rules.use(memory.data(), 1 << 14);
+        for (std::size_t i = 0; i != stack.size(); ++i) {
+            stack[i] = somewhere_above(i);
+            rules.remember(at(i), random_rule());
+            rules.remember(allot::eh_frame::interrupted(at(i)), random_rule());
+        }
+    }
+    std::uint64_t at(std::size_t index) const { return reinterpret_cast<std::uint64_t>(stack.data() + index); }
+    allot::stack_bounds bounds() const { return {at(0), at(words)}; }
+    std::size_t below(std::size_t limit) { return random() % limit; }
+    void change() { const std::size_t i = below(words); stack[i] = somewhere_above(i); }
+
+    std::vector<frame> walk(std::size_t start, stack_end& end) const {
+        std::vector<frame> out;
+        std::uint64_t address = stack[start + 1], sp = at(start + 2), fp = stack[start];
+        for (;;) {
+            out.push_back({address, sp});
+            const allot::unwind_rule rule = rules.find(address);
+            const auto offset = static_cast<std::uint64_t>(rule.frame_offset());
+            const bool is_signal = rule.how() == kind::signal, is_word = rule.how() == kind::by_frame_word;
+            end = rule.how() == kind::outermost || (rule.how() >= kind::outermost && sp == at(words))
+                      ? stack_end::complete : stack_end::no_rule;
+            if (rule.how() >= kind::outermost) return out;
+            end = stack_end::out_of_bounds;
+            const std::uint64_t base = rule.how() == kind::by_stack_pointer || is_signal ? sp : fp;
+            if ((is_signal || is_word) && !inside(base + offset, sp)) return out;
+            const std::uint64_t caller = is_signal || is_word ? word(base + offset) : base + offset;
+            const std::uint64_t slot = is_signal ? base + offset + 8 : caller - 8;
+            if (caller <= sp || caller > at(words) || !inside(slot, sp)) return out;
+            if (rule.saves_frame_pointer()) {
+                const std::uint64_t saved = (is_signal || is_word ? base : caller) + static_cast<std::uint64_t>(rule.saved_offset());
+                const bool in_red_zone = (address >> 63) != 0 && saved < sp && sp - saved <= 128;
+                if (!inside(saved, sp) && !in_red_zone) return out;
+                fp = word(saved);
+            }
+            address = is_signal ? allot::eh_frame::interrupted(word(slot)) : word(slot);
+            sp = caller;
+        }
+    }
+
+    std::mt19937 random;
+    std::size_t unusual; // how many rules of 200 are not by the stack pointer; more of them make shorter stacks
+    std::vector<std::uint64_t> stack, memory;
+    allot::unwind_rules rules;
+
+private:
+    bool inside(std::uint64_t where, std::uint64_t sp) const { return where >= sp && where + 8 <= at(words); }
+    static std::uint64_t word(std::uint64_t where) { return *reinterpret_cast<const std::uint64_t*>(where); }
+    std::uint64_t somewhere_above(std::size_t i) { return at(std::min(i + 1 + below(12), words + 8)); }
+    allot::unwind_rule random_rule() {
+        const auto not_saved = allot::unwind_rule::not_saved;
+        const std::size_t size = 1 + below(3); // of the frame, in words
+        const auto offset = static_cast<std::int64_t>(size) * 8;
+        const auto saved = below(3) == 0 ? -static_cast<std::int64_t>(1 + below(below(800) == 0 ? 20 : size)) * 8 : not_saved;
+        const std::size_t rare = below(4000);
+        if (rare < 2) return allot::unwind_rule(rare == 0 ? kind::outermost : kind::unknown);
+        if (below(200) < unusual) {
+            if (below(8) == 0) return allot::unwind_rule::make(kind::by_frame_word, offset, below(2) == 0 ? 0 : not_saved);
+            if (below(8) == 0) return allot::unwind_rule::make(kind::signal, offset, below(2) == 0 ? 8 : not_saved);
+            return allot::unwind_rule::make(kind::by_frame_pointer, offset, saved);
+        }
+        return allot::unwind_rule::make(kind::by_stack_pointer, offset, saved);
+    }
+};
+
+TEST(call_stack, is_what_a_walk_from_scratch_finds_in_made_up_stacks) {
+    const std::uint32_t first_seed = std::random_device()();
+    std::size_t ends[4] = {}, unchanged = 0;
+    for (std::uint32_t seed = first_seed; seed != first_seed + 60; ++seed) {
+        SCOPED_TRACE(testing::Message() << "seed " << seed);
+        made_up world(seed);
+        const cache_pointer cache = new_cache();
+        std::size_t start = 200;
+        for (int round = 0; round != 300; ++round) {
+            if (world.below(4) != 0) start = world.below(seed % 2 == 0 ? 60 : 2200);
+            for (std::size_t n = world.below(4) * world.below(3); n != 0; --n) world.change();
+            const allot::captured_stack now = cache->capture(world.rules, &world.stack[start], world.bounds());
+            stack_end end{};
+            const auto truth = world.walk(start, end);
+            // A payload stands for the whole stack outwards, so those that are kept must still be right.
+            const auto next = [&](std::uint32_t outer, std::uint32_t i) {
+                return (outer * 31 + static_cast<std::uint32_t>(cache->return_address(i))) * 0x9E37'79B1u;
+            };
+            std::uint32_t chain = static_cast<std::uint32_t>(now.end);
+            for (std::uint32_t i = 0; i != now.count; ++i) {
+                chain = next(chain, i);
+                if (i >= now.unchanged) cache->set_payload(i, chain);
+                ASSERT_EQ(cache->payload(i), chain) << "frame " << i << " of " << now.count << " in round " << round;
+                const auto& frame = truth[now.count - 1 - i];
+                ASSERT_EQ(cache->stack_pointer(i), frame.stack_pointer) << "frame " << i << " in round " << round;
+                ASSERT_EQ(cache->return_address(i), (frame.address & ~allot::eh_frame::interrupted_bit) + (frame.address >> 63));
+            }
+            ASSERT_EQ(now.end == stack_end::too_deep ? stack_end::too_deep : end, now.end);
+            ASSERT_TRUE(now.end == stack_end::too_deep ? now.count >= 256 && truth.size() > now.count
+                                                       : now.count == truth.size());
+            ++ends[static_cast<std::size_t>(now.end)], unchanged += now.unchanged;
+        }
+    }
+    for (std::size_t i = 0; i != 4; ++i) EXPECT_GT(ends[i], 0u) << "stacks that end by " << i;
+    EXPECT_GT(unchanged, 0u);
+}
+
 } // namespace

@@ -34,8 +34,7 @@ unwind_rule unwind_rules::find_cold(std::uint64_t address) const noexcept {
     using kind = unwind_rule::kind;
     const std::uint32_t epoch = epoch_.load(std::memory_order_acquire);
     const bool remembers = entries_ != nullptr && usable(epoch);
-    entry* place = remembers ? place_of(address, false) : nullptr;
-    if (place != nullptr) { // not in its first place, or being filled by another thread, or out of date
+    if (const entry* place = remembers ? place_of(address, false) : nullptr) { // not in its first place, or being filled by another thread, or out of date
         const std::uint64_t packed = load(place->rule);
         if (unwind_rule::tag_of(packed) == tag_of(epoch)) return unwind_rule(packed);
     }
@@ -44,13 +43,17 @@ unwind_rule unwind_rules::find_cold(std::uint64_t address) const noexcept {
     const bool is_unmapped = rule.how() == kind::unmapped;
     if (is_unmapped || rule.how() == kind::unknown) no_rule_.fetch_add(1, std::memory_order_relaxed);
     // What is unmapped today may be code after the next dlopen, so that is not remembered.
-    if (!remembers || is_unmapped) return rule;
-    if (place == nullptr) place = place_of(address, true);
-    if (place == nullptr) full_.fetch_add(1, std::memory_order_relaxed);
-    // Only if no unload has begun meanwhile; if one begins after this test, the tag is out of date.
-    else if (epoch_.load(std::memory_order_acquire) == epoch)
-        __atomic_store_n(&place->rule, rule.packed(tag_of(epoch)), __ATOMIC_RELAXED);
+    if (!is_unmapped) keep(address, rule, epoch);
     return rule;
+}
+
+// `epoch` is from before the rule was read: if an unload has begun since, the tag is out of date, and harmless.
+void unwind_rules::keep(std::uint64_t address, unwind_rule rule, std::uint32_t epoch) const noexcept {
+    if (entries_ == nullptr || !usable(epoch)) return;
+    if (entry* place = place_of(address, true))
+        __atomic_store_n(&place->rule, rule.packed(tag_of(epoch)), __ATOMIC_RELAXED);
+    else
+        full_.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Each generation is entered once.

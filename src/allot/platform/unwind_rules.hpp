@@ -71,6 +71,9 @@ public:
     };
     unwind_rule find(std::uint64_t address) const noexcept { return reader(*this).find(address); }
 
+    // For code whose tables the dynamic loader does not know, by whoever made the code and its frames.
+    void remember(std::uint64_t address, unwind_rule rule) noexcept { keep(address, rule, generation()); }
+
     // Around a real dlclose: what was known is forgotten, and nothing is remembered until the end, so that a library
     // that comes to lie at the same addresses never meets the old one's rules. May nest and overlap across threads
     // (up to 4,095).
@@ -107,6 +110,7 @@ private:
     }
     unwind_rule find_cold(std::uint64_t address) const noexcept;
     entry* place_of(std::uint64_t address, bool take) const noexcept;
+    void keep(std::uint64_t address, unwind_rule rule, std::uint32_t epoch) const noexcept;
 
     entry* entries_ = nullptr; // borrowed
     std::uint32_t shift_ = 0;  // 64 - log2(number of entries)

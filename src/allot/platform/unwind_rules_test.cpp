@@ -113,14 +113,20 @@ TEST(unwind_rules, reads_again_after_a_flush_and_remembers_nothing_during_an_unl
 TEST(unwind_rules, never_revives_an_old_rule_when_the_generations_wrap) {
     table own(64);
     const std::uint64_t at = address_here();
-    own.rules.find(at);
-    for (std::uint32_t i = 1; i != 3 << 20; ++i) {
-        own.rules.flush();
-        if (i % 0xffff > 2 && i % 0x10'0000 > 40 && i % 0x10'0000 < 0xf'fff0) continue;
-        const std::uint64_t before = own.rules.count().cold;
-        own.rules.find(at);
-        ASSERT_EQ(own.rules.count().cold, before + 1) << "after " << i << " flushes";
+    for (const std::uint32_t flushes : {1u, 0xfffeu, 0xffffu, 0x1'0000u, 2 * 0xffffu, 0xf'ffffu, 0x10'0000u}) {
+        own.rules.remember(at, unwind_rule(kind::outermost)); // what was there before: wrong afterwards
+        ASSERT_EQ(own.rules.find(at).how(), kind::outermost);
+        for (std::uint32_t i = 0; i != flushes; ++i) own.rules.flush();
+        EXPECT_NE(own.rules.find(at).how(), kind::outermost) << "after " << flushes << " flushes";
     }
+}
+
+TEST(unwind_rules, keeps_what_it_is_told_of_code_without_tables) {
+    table own(64);
+    own.rules.remember(0x1000, unwind_rule::make(kind::by_stack_pointer, 16, unwind_rule::not_saved));
+    EXPECT_EQ(own.rules.find(0x1000).frame_offset(), 16);
+    own.rules.flush();
+    EXPECT_EQ(own.rules.find(0x1000).how(), kind::unmapped);
 }
 
 TEST(unwind_rules, gives_the_same_rules_to_threads_that_fill_and_flush_it_together) {
