@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <alloca.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -269,6 +270,23 @@ int coroutines(char**) {
     return 0;
 }
 
+// Finds its caller's frame by rbp alone, since its own has no fixed size; every hook is called from here.
+[[gnu::noinline]] void allocate_in_every_way(std::size_t room_bytes) {
+    auto* room = static_cast<char*>(alloca(room_bytes));
+    asm volatile("" : : "r"(room) : "memory");
+    void* blocks[16] = {malloc(501), calloc(1, 502), realloc(nullptr, 503), aligned_alloc(64, 504), memalign(64, 505),
+                        valloc(506), pvalloc(507), reallocarray(nullptr, 1, 508)};
+    if (posix_memalign(&blocks[8], 64, 509) != 0) abort();
+    blocks[0] = realloc(blocks[0], 510);
+    blocks[1] = reallocarray(blocks[1], 1, 511);
+    asm volatile("" : : "r"(room) : "memory");
+    for (void* block : blocks) free(block);
+}
+int every_way(char**) {
+    for (std::size_t bytes = 16; bytes != 1616; bytes += 16) allocate_in_every_way(bytes);
+    return 0;
+}
+
 int abort_at_end(char**) { allocate(1000, 10, true), abort(); }
 int kill_at_end(char**) { return allocate(1000, 10, true), raise(SIGKILL); }
 
@@ -365,7 +383,7 @@ const scenario process_scenarios[] = {
     {"fork-threads", fork_among_threads}, {"vfork", vfork_child}, {"spawn", spawn}, {"exec", exec},
     {"threads", threads},       {"turns", threads_in_turn},   {"late", late_frees},
     {"signals", signals},       {"jumps", jumps}, {"exceptions", exceptions},
-    {"coroutines", coroutines}, {"abort", abort_at_end},      {"kill", kill_at_end},
+    {"coroutines", coroutines}, {"every-way", every_way}, {"abort", abort_at_end},      {"kill", kill_at_end},
     {"seccomp", seccomp},       {"clearenv", no_environment}, {"events", many_events},
     {"contexts", contexts},     {"libraries", libraries},
 };

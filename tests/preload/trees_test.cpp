@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
+#include <vector>
 
 namespace allot::test {
 namespace {
@@ -38,6 +40,24 @@ TEST(trees, are_whole_after_longjmp_and_exceptions) {
         EXPECT_EQ(seen.cut, 0u) << scenario;
         EXPECT_EQ(seen.nodes.size(), 21u) << scenario;
     }
+}
+
+TEST(trees, are_whole_from_every_hook_and_need_the_callers_rbp_for_it) {
+    test_segment segment(full);
+    EXPECT_TRUE(run(segment, {"every-way"}).exited_with(0));
+    std::set<std::vector<std::uint64_t>> callers; // outwards of the function that calls the hooks
+    std::map<std::uint64_t, int> seen;
+    for (const seen_event& e : segment.events()) {
+        if (e.size < 501 || e.size > 511) continue;
+        bool complete = false;
+        auto frames = segment.stack(e.node, complete);
+        EXPECT_TRUE(complete) << e.size;
+        ++seen[e.size];
+        callers.emplace(frames.begin() + 1, frames.end());
+    }
+    EXPECT_EQ(seen.size(), 11u);
+    for (const auto& [size, count] : seen) EXPECT_EQ(count, 100) << size;
+    EXPECT_EQ(callers.size(), 1u);
 }
 
 TEST(trees, of_coroutines_are_short_and_said_to_be) {

@@ -149,7 +149,9 @@ void note_slowly(const call& made) noexcept {
     leave(*mine);
 }
 
-[[gnu::noinline]] void* allocated(void* block, std::size_t size, const void* frame) noexcept {
+// Inlined into each hook, like all that takes a frame: a hook that ended by jumping here would have given its frame up,
+// and the caller's rbp in it would be overwritten.
+[[gnu::always_inline]] inline void* allocated(void* block, std::size_t size, const void* frame) noexcept {
     if (block != nullptr) [[likely]] note_allocation(ALLOT_EVENT_ALLOCATE, block, size, frame);
     return block;
 }
@@ -180,7 +182,7 @@ void hook_free(void* block) {
     ALLOT_FIXED.real.free(block);
 }
 
-void* reallocated(void* old, std::size_t size, const void* frame) noexcept {
+[[gnu::always_inline]] inline void* reallocated(void* old, std::size_t size, const void* frame) noexcept {
     if (old == nullptr) return allocated(ALLOT_FIXED.real.realloc(old, size), size, frame);
     if (size == 0 && ALLOT_FIXED.glibc_chunks != 0) { // frees; with another allocator it may not
         note_free(ALLOT_EVENT_FREE, old);
