@@ -60,9 +60,6 @@ private:
     bool entered_;
 };
 
-// Adds one thread's counters to its process's sums and zeroes them.
-void retire_counters(allot_wire_thread& entry, process_state& process) noexcept;
-
 // Count mode: adds a thread's change of live bytes to the shared sums.
 void flush_live(thread_slot& slot, allot_wire_thread& entry, process_state& process) noexcept;
 void flush_live_at_once(process_state& process, std::int64_t change, std::int64_t highest) noexcept;

@@ -158,15 +158,6 @@ bool open_overflow(process_state& process) noexcept {
     return ring != 0;
 }
 
-void retire_counters(allot_wire_thread& entry, process_state& process) noexcept {
-    auto* from = reinterpret_cast<std::uint64_t*>(&entry.counters);
-    auto* to = reinterpret_cast<std::uint64_t*>(&process.entry->ended);
-    for (std::size_t i = 0; i != sizeof entry.counters / 8; ++i) {
-        __atomic_add_fetch(&to[i], from[i], __ATOMIC_RELAXED);
-        __atomic_store_n(&from[i], 0, __ATOMIC_RELAXED);
-    }
-}
-
 namespace {
 
 void retire_block(process_state& process, thread_block& block) noexcept {
@@ -191,7 +182,6 @@ extern "C" void end_thread(void* value) noexcept {
     allot_wire_thread& entry = *slot.entry;
     current_slot = &ended_slot;
     if (ALLOT_FIXED.mode == ALLOT_MODE_COUNT) flush_live(slot, entry, *process);
-    retire_counters(entry, *process);
     thread_block* block = slot.block;
     slot = {};
     if (block != nullptr) retire_block(*process, *block);
