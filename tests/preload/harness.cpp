@@ -97,8 +97,13 @@ void test_segment::drain() {
         if (state == ALLOT_ENDED || gone) __atomic_store_n(&ring(i).state, ALLOT_FREE, __ATOMIC_RELEASE);
     }
     for (std::uint32_t i = 0; i != header().thread_count; ++i) {
-        std::uint32_t ended = ALLOT_ENDED;
-        __atomic_compare_exchange_n(&thread(i).state, &ended, ALLOT_FREE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&thread(i).state, __ATOMIC_ACQUIRE) != ALLOT_ENDED) continue;
+        // Its counters go on in the process's sums, as in the collector.
+        const auto* from = reinterpret_cast<const std::uint64_t*>(&thread(i).counters);
+        auto* to = reinterpret_cast<std::uint64_t*>(&process(thread(i).process).ended);
+        for (std::size_t word = 0; word != sizeof(allot_wire_counters) / 8; ++word)
+            __atomic_add_fetch(&to[word], from[word], __ATOMIC_RELAXED);
+        __atomic_store_n(&thread(i).state, ALLOT_FREE, __ATOMIC_RELEASE);
     }
 }
 
