@@ -56,8 +56,10 @@ std::size_t operator_length(std::string_view text, std::size_t at) {
     if (end >= text.size() || is_word(text[end])) return 0;
     if (text.substr(end, 2) == "()") return end + 2 - at;
     if (text[end] != ' ') {
-        while (end < text.size() && text[end] != '(' && (text[end] != '<' || end - at < 10) &&
-               text[end] != ' ')
+        // In "operator<<" the signs are the name, in "operator+<char>" they open the arguments.
+        const bool of_signs = text[end] == '<';
+        while (end < text.size() && text[end] != '(' &&
+               (text[end] != '<' || (of_signs && end - at < 10)) && text[end] != ' ')
             ++end;
         return end - at;
     }

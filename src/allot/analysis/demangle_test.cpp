@@ -52,6 +52,8 @@ TEST(short_function_name, drops_arguments_parameters_and_return_types_only) {
         {"widget::operator new[](unsigned long)", "widget::operator new[]"},
         {"ns::set::operator()(int) const", "ns::set::operator()"},
         {"std::ostream& std::operator<< <char>(std::ostream&, char)", "std::operator<<"},
+        {"text std::operator+<char, std::allocator<char> >(char const*, text&&)", "std::operator+"},
+        {"bool operator==<int>(box<int> const&, box<int> const&)", "operator=="},
         {"bool operator< <int>(box<int> const&, box<int> const&)", "operator<"},
         {"ns::value::operator->() const", "ns::value::operator->"},
         {"ns::value::operator std::vector<int>() const", "ns::value::operator std::vector<int>"},
