@@ -97,7 +97,7 @@ void call_tree_builder::write(call_tree& tree) const {
     const auto expand = [&](std::uint32_t index, std::uint32_t depth, std::uint32_t& count,
                             std::uint64_t& sum) {
         auto& mine = children[index];
-        const auto small = std::stable_partition(mine.begin(), mine.end(), [&](std::uint32_t child) {
+        const auto small = std::partition(mine.begin(), mine.end(), [&](std::uint32_t child) {
             return static_cast<double>(nodes_[child].value) >= least;
         });
         count = static_cast<std::uint32_t>(mine.end() - small);

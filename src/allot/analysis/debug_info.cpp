@@ -79,7 +79,7 @@ const module_detail& debug_info::detail(std::uint32_t module) {
 std::string module_and_offset(const std::vector<module_row>& modules, code_address address) {
     std::array<char, 16> digits;
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), address.offset, 16).ptr;
-    const std::string offset = "0x" + std::string(digits.data(), end);
+    std::string offset = "0x" + std::string(digits.data(), end);
     if (address.module >= modules.size() || modules[address.module].path.empty()) return offset;
     const std::string& path = modules[address.module].path;
     return path.substr(path.rfind('/') + 1) + "+" + offset;

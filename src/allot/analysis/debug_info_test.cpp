@@ -223,3 +223,12 @@ TEST_F(debug_info_files, survives_files_cut_and_damaged_anywhere) {
         names.detail(0);
     }
 }
+
+TEST(debug_info, says_when_it_was_built_without_libdw) {
+    if (debug_info::is_available()) GTEST_SKIP() << "built with libdw";
+    const fixture::loaded_fixture library(ALLOT_FIXTURE);
+    debug_info names(std::vector{library.module()});
+    EXPECT_EQ(names.frames({0, library.return_address("fixture_outer")}), std::vector<source_frame>(1));
+    EXPECT_EQ(names.detail(0).detail, name_detail::none);
+    EXPECT_EQ(names.detail(0).reason, "allot was built without libdw, which reads names");
+}

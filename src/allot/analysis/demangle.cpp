@@ -72,7 +72,7 @@ std::size_t operator_length(std::string_view text, std::size_t at) {
 
 std::string demangle(std::string_view symbol) {
     const bool mangled = symbol.starts_with("_Z") || symbol.starts_with("_R") || symbol.starts_with("__Z");
-    const std::string name(symbol);
+    std::string name(symbol);
     if (!mangled) return name;
     if (const c_text text = demangled_text(name.c_str())) return text.get();
     return name;

@@ -70,9 +70,9 @@ std::string qualified_name(Dwarf_Die declaration, int depth = 0) {
         if (tag == DW_TAG_subprogram) { // a local type's: the function itself may be declared elsewhere
             const char* linkage = linkage_name(&scopes[i]);
             const bool end = is_mangled(linkage) || depth == 8;
-            name = (end ? demangle(linkage == nullptr ? "" : linkage)
-                        : qualified_name(declaration_of(scopes[i]), depth + 1)) +
-                   "::" + name;
+            const std::string around = end ? demangle(linkage == nullptr ? "" : linkage)
+                                           : qualified_name(declaration_of(scopes[i]), depth + 1);
+            name.insert(0, "::").insert(0, around);
             break;
         }
         const bool type =
@@ -81,7 +81,7 @@ std::string qualified_name(Dwarf_Die declaration, int depth = 0) {
         const char* scope = dwarf_diename(&scopes[i]);
         if (scope == nullptr && tag == DW_TAG_namespace) scope = "(anonymous namespace)";
         if (scope == nullptr && may_be_lambda) scope = "{lambda}";
-        if (scope != nullptr) name = std::string(scope) + "::" + name;
+        if (scope != nullptr) name.insert(0, "::").insert(0, scope);
     }
     std::free(scopes);
     return name;
@@ -141,6 +141,12 @@ void dwarf_functions::index_functions(Dwarf_Die* parent, std::vector<range>& fun
     } while (dwarf_siblingof(&child, &child) == 0);
 }
 
+void dwarf_functions::sort_ranges(std::vector<range>& ranges) {
+    std::ranges::sort(ranges, [](const range& a, const range& b) {
+        return a.low != b.low ? a.low < b.low : a.die < b.die;
+    });
+}
+
 // The last range that begins at or before pc, if it reaches beyond it. Ranges of code don't overlap; where
 // identical functions were folded into one, the first in the file stands for all.
 const dwarf_functions::range* dwarf_functions::find(const std::vector<range>& ranges, Dwarf_Addr pc) {
@@ -163,8 +169,7 @@ dwarf_functions::unit* dwarf_functions::add_unit(Dwarf_Die die) {
         kind == DW_UT_skeleton && dwarf_tag(&split) == DW_TAG_compile_unit)
         made.root = split;
     index_functions(&made.root, made.functions, 0);
-    std::stable_sort(made.functions.begin(), made.functions.end(),
-                     [](const range& a, const range& b) { return a.low < b.low; });
+    sort_ranges(made.functions);
     return &made;
 }
 
@@ -175,8 +180,7 @@ void dwarf_functions::index_units() {
     std::uint8_t kind = 0;
     while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &kind, &die, nullptr) == 0)
         if (kind == DW_UT_compile || kind == DW_UT_skeleton) add_ranges(&die, unit_ranges_);
-    std::stable_sort(unit_ranges_.begin(), unit_ranges_.end(),
-                     [](const range& a, const range& b) { return a.low < b.low; });
+    sort_ranges(unit_ranges_);
 }
 
 // Some compilers write no .debug_aranges (clang, rustc): then the units are asked themselves.

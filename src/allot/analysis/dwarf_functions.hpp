@@ -48,6 +48,7 @@ class dwarf_functions {
     void append_line(unit& from, Dwarf_Addr pc, source_frame& frame);
 
     static void index_functions(Dwarf_Die* parent, std::vector<range>& functions, int depth);
+    static void sort_ranges(std::vector<range>& ranges);
     static void add_ranges(Dwarf_Die* die, std::vector<range>& ranges);
     static const range* find(const std::vector<range>& ranges, Dwarf_Addr pc);
 
