@@ -1,10 +1,11 @@
 /* counting_preload: the independent oracle. Counts what docs/numbers.md calls allocations, frees, reallocations and
- * allocated bytes, per process image, in a file that survives exec, _exit and kill -9. Shares nothing with the
- * recorder: neither code nor the way it counts (shared atomics here, a slot for each thread there).
+ * allocated bytes, per process image, in a file that survives exec, _exit and kill -9. Shares nothing with
+ * the recorder: neither code nor the way it counts (shared atomics here, a slot for each thread there).
  *
- * COUNT_SEGMENT names the file, made beforehand: a page of zeroes, then slots of 64 bytes. The first word counts the
- * slots taken. All of it is mapped: with a larger file the program's own memory lies elsewhere. The names of this library and of its variable are as long as the recorder's, so that programs which
- * copy their environment allocate the same. */
+ * COUNT_SEGMENT names the file, made beforehand: a page of zeroes, then slots of 64 bytes. The first word
+ * counts the slots taken. All of it is mapped: with a larger file the program's own memory lies elsewhere.
+ * The names of this library and of its variable are as long as the recorder's, so that programs which copy
+ * their environment allocate the same. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

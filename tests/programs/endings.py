@@ -26,13 +26,14 @@ class Victim:
     """`allot run -- victim`, and the victim's own count in its mapped file."""
 
     def __init__(self, bench, name, rounds=0, code=None):
-        self.bench, self.file, self.own = bench, bench.recording(name), bench.out / f"{name}.own"
+        self.file, self.own = bench.recording(name), bench.out / f"{name}.own"
         self.file.unlink(missing_ok=True)
         self.own.write_bytes(bytes(65 * 64))
-        command = [bench.tests / "victim", self.own, THREADS, rounds] + ([] if code is None else [code])
-        self.allot = subprocess.Popen([bench.allot, "run", "--full", "--quiet", "-o", str(self.file), "--", *map(str, command)],
-                                      env=bench.environment(), cwd=bench.work, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        command = [bench.allot, "run", "--full", "--quiet", "-o", self.file, "--",
+                   bench.tests / "victim", self.own, THREADS, rounds] + ([] if code is None else [code])
+        self.allot = subprocess.Popen([str(part) for part in command], env=bench.environment(), cwd=bench.work,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, start_new_session=True)
         wait_until(lambda: self.word(0) >= 1, "the victim to start")
 
     def word(self, index):
@@ -73,7 +74,8 @@ def c_library_allocations(bench):
     expect(code == 0, f"exit code {code}: {err}")
     report = bench.report(victim.file)
     expect(victim.allocations() == THREADS * 1000, "the victim did not do its rounds")
-    expect(churned(report) == THREADS * 1000, f"{churned(report)} of {THREADS * 1000} allocations have their stack")
+    seen = churned(report)
+    expect(seen == THREADS * 1000, f"{seen} of {THREADS * 1000} allocations have their stack")
     return report["totals"]["allocations"] - THREADS * 1000
 
 
@@ -108,14 +110,16 @@ def kill_parent(bench):
     finally:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
     partial = sorted(bench.out.glob("orphan*.partial"))
-    expect(len(partial) == 1, f"what is left: {[path.name for path in bench.out.glob('orphan*')]}")
+    left = [path.name for path in bench.out.glob("orphan*")]
+    expect(len(partial) == 1, f"what is left: {left}")
     report = bench.report(partial[0])
     truth, totals = victim.allocations(), report["totals"]["allocations"] - other
     expect(abs(totals - truth) <= THREADS, f"{totals} allocations recovered, the victim says {truth}")
     seen = churned(report)
     expect(0 < seen <= truth + THREADS, f"{seen} allocations have a stack, of {truth}")
     partial[0].unlink()
-    return f"the orphan ran on for {took:.1f} s; {truth:,} allocations, {totals - truth:+d} recovered, {seen:,} with their stack"
+    return (f"the orphan ran on for {took:.1f} s; {truth:,} allocations, {totals - truth:+d} recovered, "
+            f"{seen:,} with their stack")
 
 
 def interrupt(bench):
@@ -125,7 +129,8 @@ def interrupt(bench):
         os.killpg(victim.allot.pid, signal.SIGINT)
         ended, err = victim.end()
         expect(ended == expected, f"allot ended with {ended} instead of {expected}: {err}")
-        expect(bench.report(victim.file)["totals"]["allocations"] >= victim.allocations(), "counts are missing")
+        counted = bench.report(victim.file)["totals"]["allocations"]
+        expect(counted >= victim.allocations(), "counts are missing")
         said.append(str(ended))
     return f"^C of the process group: ends with {' and '.join(said)}, the recording is written"
 
@@ -136,7 +141,8 @@ def terminate(bench):
         os.kill(victim.allot.pid, sent)
         ended, err = victim.end()
         expect(ended == -sent, f"allot ended with {ended} instead of {-sent}: {err}")
-        expect(bench.report(victim.file)["processes"][0]["exit"] == {"signal": int(sent)}, "the exit is not told")
+        told = bench.report(victim.file)["processes"][0]["exit"]
+        expect(told == {"signal": int(sent)}, f"the exit is told as {told}")
     victim = Victim(bench, "terminated", code=9).at_work()
     os.kill(victim.allot.pid, signal.SIGTERM)
     ended, err = victim.end()
@@ -150,7 +156,8 @@ def death_by_signal(bench):
         done = bench.observe("died", command)
         expect(done.code == -number, f"ended with {done.code} instead of {-number}")
         report = bench.report(bench.recording("died"))
-        expect(report["processes"][0]["exit"] == {"signal": int(number)}, f"told as {report['processes'][0]['exit']}")
+        told = report["processes"][0]["exit"]
+        expect(told == {"signal": int(number)}, f"the exit is told as {told}")
     done = bench.observe("died", ["/bin/sh", "-c", "exit 42"])
     expect(done.code == 42, f"exit code {done.code} instead of 42")
     return "SEGV, ABRT, USR1 and exit code 42 are passed on"
@@ -166,7 +173,8 @@ class small_disk:
         if os.geteuid() != 0:
             raise Skip("only root can mount a small tmpfs")
         self.place = tempfile.mkdtemp(prefix="allot-disk-")
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.mebibytes}m", "tmpfs", self.place], capture_output=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={self.mebibytes}m", "tmpfs", self.place]
+        done = subprocess.run(command, capture_output=True)
         if done.returncode != 0:
             os.rmdir(self.place)
             raise Skip(f"no tmpfs can be mounted here: {text(done.stderr)}")
@@ -181,14 +189,14 @@ def full_disk(bench):
     greeting = ["/bin/sh", "-c", "echo hello; exit 5"]
     with small_disk(1) as place:  # no room at the start
         done = bench.run([bench.allot, "run", "-o", place / "f.allot", "--", *greeting])
-        expect((done.code, done.out) == (5, b"hello\n"), f"the program did not run unharmed: {done.code}, {text(done.err)}")
+        expect((done.code, done.out) == (5, b"hello\n"), f"the program was harmed: {done.code}, {text(done.err)}")
         message = text(done.err)
         expect("No space left on device" in message, f"no clear message: {message}")
         expect(all(line.startswith("allot: ") for line in message.splitlines()), f"not ours: {message}")
     with small_disk(128) as place:  # room at the start, none at the end
         fill = f"dd if=/dev/zero of={place}/fill bs=64k 2>/dev/null; echo hello; exit 5"
         done = bench.run([bench.allot, "run", "-o", place / "f.allot", "--", "/bin/sh", "-c", fill])
-        expect((done.code, done.out) == (5, b"hello\n"), f"the program did not run unharmed: {done.code}, {text(done.err)}")
+        expect((done.code, done.out) == (5, b"hello\n"), f"the program was harmed: {done.code}, {text(done.err)}")
         if not (place / "f.allot").exists():
             expect("No space left on device" in text(done.err), f"no clear message: {text(done.err)}")
             (place / "fill").unlink()
@@ -198,5 +206,5 @@ def full_disk(bench):
     return "full at the start and full at the end: a clear message, the program unharmed"
 
 
-CHECKS = {"kill-target": kill_target, "kill-parent": kill_parent, "interrupt": interrupt, "terminate": terminate,
-          "death-by-signal": death_by_signal, "full-disk": full_disk}
+CHECKS = {"kill-target": kill_target, "kill-parent": kill_parent, "interrupt": interrupt,
+          "terminate": terminate, "death-by-signal": death_by_signal, "full-disk": full_disk}

@@ -60,18 +60,20 @@ class Bench:
 
     def environment(self, extra=None):
         """The same for every run of a program: nothing of the caller's but where programs are."""
-        fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(self.work), "LC_ALL": "C", "TZ": "UTC",
-                 "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PERL_HASH_SEED": "0", "TERM": "dumb"}
+        fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(self.work),
+                 "LC_ALL": "C", "TZ": "UTC", "TERM": "dumb",
+                 "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PERL_HASH_SEED": "0"}
         return {**fixed, **(extra or {})}
 
     def run(self, command, env=None, stdin=None, timeout=600):
         """Runs a command to its end. A negative code is a signal."""
         source = open(stdin, "rb") if stdin else subprocess.DEVNULL
         try:
-            done = subprocess.run([str(part) for part in command], env=env or self.environment(), stdin=source,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.work, timeout=timeout)
+            done = subprocess.run([str(part) for part in command], env=env or self.environment(),
+                                  stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.work,
+                                  timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise Failure(f"did not end within {timeout} s: {command[0]} {command[1]} …") from None
+            raise Failure(f"did not end within {timeout} s: {command[0]} …") from None
         finally:
             if stdin:
                 source.close()
@@ -114,24 +116,25 @@ class Bench:
         library = str(self.build / "lib/count/libcount_preload.so")
         folder = os.path.dirname(added["ALLOT_SEGMENT"]) + "/"
         file = folder + "c" * (len(added["ALLOT_SEGMENT"]) - len(folder))
-        expect(len(library) == len(added["LD_PRELOAD"]), f"{library} and {added['LD_PRELOAD']} are not of equal length")
+        expect(len(library) == len(added["LD_PRELOAD"]), f"{library} is not as long as {added['LD_PRELOAD']}")
         with open(file, "wb") as empty:
             empty.truncate(4096 + 64 * SLOTS + shift)
-        done = self.run(command, {**(env or self.environment()), "LD_PRELOAD": library, "COUNT_SEGMENT": file}, stdin)
+        under = {**(env or self.environment()), "LD_PRELOAD": library, "COUNT_SEGMENT": file}
+        done = self.run(command, under, stdin)
         data = Path(file).read_bytes()
         os.unlink(file)
         taken = struct.unpack_from("<Q", data)[0]
         expect(taken <= SLOTS, "the oracle has too few slots")
         images = []
         for slot in range(taken):
-            _, allocations, frees, reallocations, size = struct.unpack_from("<5Q", data, 4096 + 64 * slot)
-            images.append((allocations, frees, reallocations, size))
+            images.append(struct.unpack_from("<5Q", data, 4096 + 64 * slot)[1:])
         return done, sorted(image for image in images if any(image))
 
     @staticmethod
     def counts(report):
         """The same of a report: one tuple for each process entry that counted anything."""
-        images = [tuple(row["totals"][word] for word in EVENTS) for row in report["processes"] if row["observed"]]
+        observed = [row["totals"] for row in report["processes"] if row["observed"]]
+        images = [tuple(totals[word] for word in EVENTS) for totals in observed]
         total = tuple(report["totals"][word] for word in EVENTS)
         expect(total == tuple(map(sum, zip(*images))), f"the processes do not add up to the totals {total}")
         return sorted(image for image in images if any(image))
@@ -140,7 +143,8 @@ class Bench:
 
     def valgrind(self, command, env=None, stdin=None):
         need("valgrind")
-        done = self.run(["valgrind", "--run-libc-freeres=no", "--run-cxx-freeres=no", "--leak-check=no", *command], env, stdin)
+        quiet = ["--run-libc-freeres=no", "--run-cxx-freeres=no", "--leak-check=no"]
+        done = self.run(["valgrind", *quiet, *command], env, stdin)
         found = re.search(rb"total heap usage: ([\d,]+) allocs, ([\d,]+) frees, ([\d,]+) bytes", done.err)
         expect(found, f"valgrind gave no numbers: {text(done.err)[-300:]}")
         return [int(group.replace(b",", b"")) for group in found.groups()]

@@ -45,7 +45,7 @@ def python(bench, extra=None):
 
 def python_malloc(bench):
     command, _, _, _ = python(bench)
-    return [*command[:2], str(size(bench, 6, 80))], {"PYTHONMALLOC": "malloc"}, None, []
+    return [*command[:2], str(size(bench, 6, 30))], {"PYTHONMALLOC": "malloc"}, None, []
 
 
 def cplusplus(bench):
@@ -53,14 +53,14 @@ def cplusplus(bench):
     if bench.thorough:
         headers += ["algorithm", "filesystem", "functional", "iostream", "map", "ranges", "regex", "string", "thread"]
     body = "".join(f"#include <{header}>\n" for header in headers)
-    for i in range(size(bench, 5, 150)):
+    for i in range(size(bench, 5, 60)):
         body += f"""
 template <class T> struct table{i} {{ std::vector<std::vector<T>> rows; std::unique_ptr<T> one; }};
 int use{i}() {{ table{i}<int> t; t.rows.push_back({{{i}, 1}}); t.one.reset(new int({i})); return t.rows[0][1] + *t.one; }}
 """
     source = write(bench, "heavy.cpp", body)
     out = bench.work / "heavy.o"
-    return ["g++", "-std=c++20", size(bench, "-O0", "-O2"), "-c", source, "-o", out], {}, None, [out]
+    return ["g++", "-std=c++20", size(bench, "-O0", "-O1"), "-c", source, "-o", out], {}, None, [out]
 
 
 def sqlite(bench):
@@ -80,7 +80,7 @@ SELECT count(*) FROM item a JOIN item b ON a.name = b.name WHERE a.size > b.size
 def jq(bench):
     dice = random.Random(1)
     rows = [{"id": i, "name": f"row {dice.randrange(10**9)}", "tags": [dice.choice("abcdef") for _ in range(5)],
-             "at": {"x": dice.random(), "y": None, "deep": {"er": [i, str(i)]}}} for i in range(size(bench, 3000, 100000))]
+             "at": {"x": dice.random(), "y": None, "deep": {"er": [i, str(i)]}}} for i in range(size(bench, 3000, 40000))]
     data = write(bench, "rows.json", json.dumps(rows))
     return ["jq", "-S", "group_by(.tags[0]) | map({tag: .[0].tags[0], n: length, last: (map(.name) | max)})", data], {}, None, []
 
@@ -96,7 +96,7 @@ for my $i (1 .. $rows) {
 }
 printf "%s %s\n", $_, ref $seen{$_} ? scalar @{$seen{$_}} : $seen{$_} for (sort keys %seen)[0 .. 49];
 """)
-    return ["perl", script, str(size(bench, 20000, 400000))], {}, None, []
+    return ["perl", script, str(size(bench, 20000, 150000))], {}, None, []
 
 
 def git(bench):

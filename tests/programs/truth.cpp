@@ -1,5 +1,5 @@
-// truth SEED: a random program of many threads that knows its own numbers. It prints them as JSON at its end, for
-// comparison with what the recorder saw.
+// truth SEED: a random program of many threads that knows its own numbers. It prints them as JSON at its end,
+// for comparison with what the recorder saw.
 //
 // The program is a row of phases between barriers, so that its peak is determined although its threads race:
 //   grow    all threads allocate, and realloc up; some blocks go into a queue that all threads share
@@ -8,8 +8,8 @@
 //   hand    a thread allocates, another one frees that before the first allocates again: a temporary
 //   renew   a thread ends and leaves its blocks to the queue, another takes its place
 //   summit  a grow that goes 4 MiB above everything before: the peak of the whole process is at its end
-// All blocks come out of the functions churn_…, by which a report tells them from the C library's own. What the
-// program needs for itself is static: it allocates nothing else.
+// All blocks come out of the functions churn_…, by which a report tells them from the C library's own. What
+// the program needs for itself is static: it allocates nothing else.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -63,9 +63,7 @@ std::uint64_t splitmix64(std::uint64_t& state) {
     return z ^ (z >> 31);
 }
 
-std::uint64_t next(worker& self) {
-    return splitmix64(self.random);
-}
+std::uint64_t next(worker& self) { return splitmix64(self.random); }
 
 std::size_t random_size(worker& self) {
     const std::uint64_t kind = next(self) % 20;
@@ -127,8 +125,10 @@ void leave(worker& self, const block& old) {
 
 [[gnu::noinline]] void churn_free(worker& self, const block& old) {
     leave(self, old);
-    if (old.by_new) ::operator delete(old.address);
-    else std::free(old.address);
+    if (old.by_new)
+        ::operator delete(old.address);
+    else
+        std::free(old.address);
 }
 
 [[gnu::noinline]] void churn_realloc(worker& self, block& old, std::size_t size) {
@@ -145,7 +145,8 @@ void leave(worker& self, const block& old) {
     volatile std::size_t huge = SIZE_MAX / 2;
     volatile std::size_t crooked = 24;
     void* none = nullptr;
-    if (std::malloc(huge) || std::calloc(huge, 4) || posix_memalign(&none, crooked, 8) == 0) die("a call succeeded");
+    if (std::malloc(huge) || std::calloc(huge, 4) || posix_memalign(&none, crooked, 8) == 0)
+        die("a call succeeded");
     if (self.count == 0) return;
     block& some = self.mine[next(self) % self.count];
     if (some.by_new) return;
@@ -188,10 +189,9 @@ block drop(worker& self, std::size_t index) {
     return old;
 }
 
-// A block that stays with its thread behind each phase that gave blocks away: nobody else frees a thread's last one.
-void fence(worker& self) {
-    keep(self, churn_allocate(self));
-}
+// A block that stays with its thread behind each phase that gave blocks away: nobody else frees a thread's
+// last one.
+void fence(worker& self) { keep(self, churn_allocate(self)); }
 
 void grow(worker& self, std::size_t steps) {
     for (std::size_t step = 0; step < steps; ++step) {
@@ -215,8 +215,10 @@ void shrink(worker& self) {
     for (std::size_t step = next(self) % 200; step-- > 0 && self.count > 1;) {
         const std::size_t index = next(self) % self.count;
         block& some = self.mine[index];
-        if (next(self) % 4 == 0 && some.size > 1) churn_realloc(self, some, 1 + next(self) % (some.size - 1));
-        else churn_free(self, drop(self, index));
+        if (next(self) % 4 == 0 && some.size > 1)
+            churn_realloc(self, some, 1 + next(self) % (some.size - 1));
+        else
+            churn_free(self, drop(self, index));
     }
     block found;
     for (std::size_t step = next(self) % 200; step-- > 0 && take(found);) churn_free(self, found);
@@ -276,13 +278,12 @@ phase phase_at(int index) {
     std::uint64_t dice = seed * 1000 + static_cast<std::uint64_t>(index);
     const int summit = phase_count / 3 + static_cast<int>(seed % (phase_count / 2));
     if (index == summit) return phase::summit;
-    // No thread begins behind the summit: what the C library keeps for threads is then constant beside the peak.
+    // No thread begins behind the summit: what the C library keeps for threads is then constant beside the
+    // peak.
     return static_cast<phase>(splitmix64(dice) % (index < summit ? 5 : 4));
 }
 
-void wait_for_all() {
-    pthread_barrier_wait(&barrier);
-}
+void wait_for_all() { pthread_barrier_wait(&barrier); }
 
 void hand(worker& self, int number, int giver) {
     const int taker = (giver + 1) % thread_count;
@@ -376,9 +377,10 @@ void print_truth() {
         "{\"seed\":%llu,\"allocations\":%llu,\"allocated_bytes\":%llu,\"reallocations\":%llu,"
         "\"live_blocks_at_exit\":%lld,\"live_bytes_at_exit\":%lld,\"peak_live_bytes\":%llu,\"temporary_allocations\":%llu}\n",
         static_cast<unsigned long long>(seed), static_cast<unsigned long long>(all.allocations),
-        static_cast<unsigned long long>(all.allocated_bytes), static_cast<unsigned long long>(all.reallocations),
-        static_cast<long long>(all.live_blocks), static_cast<long long>(all.live_bytes),
-        static_cast<unsigned long long>(peak), static_cast<unsigned long long>(all.temporaries));
+        static_cast<unsigned long long>(all.allocated_bytes),
+        static_cast<unsigned long long>(all.reallocations), static_cast<long long>(all.live_blocks),
+        static_cast<long long>(all.live_bytes), static_cast<unsigned long long>(peak),
+        static_cast<unsigned long long>(all.temporaries));
     if (write(STDOUT_FILENO, text, static_cast<std::size_t>(size)) != size) std::abort();
 }
 

@@ -1,9 +1,11 @@
 // packed: numbers and text as few bytes, and back: what the sections of a recording are made of.
 //
-// A number is a varint (seven bits a byte, lowest first, the high bit says "more follow"), text its length and its
-// bytes. Use it for the inside of a section that has a checksum around it; do not use it for bytes of unknown origin
-// without one. packed_writer and packed_reader have the same calls, so that one template describes a row both ways.
-// Owns: the writer its bytes; the reader borrows its own. Threads: one at a time. Cost: 1–10 bytes a number.
+// A number is a varint (seven bits a byte, lowest first, the high bit says "more follow"), text its length
+// and its bytes. Use it for the inside of a section that has a checksum around it; do not use it for bytes of
+// unknown origin without one. packed_writer and packed_reader have the same calls, so that one template
+// describes a row both ways.
+// Owns: the writer its bytes; the reader borrows its own. Threads: one at a time.
+// Cost: 1–10 bytes a number.
 //
 //     packed_writer out;
 //     out(std::uint64_t{300});
@@ -62,7 +64,8 @@ private:
     std::vector<std::byte> bytes_;
 };
 
-// After the first failure every call answers zero or empty, and `ok` stays false: check once a row or a table.
+// After the first failure every call answers zero or empty, and `ok` stays false: check once a row or a
+// table.
 class packed_reader {
 public:
     explicit packed_reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -106,8 +109,8 @@ public:
         for (auto& text : texts) (*this)(text);
     }
 
-    // A count of rows that have at least `bytes_each` bytes: believed only as far as there are bytes for them, so
-    // that the caller may allocate it.
+    // A count of rows that have at least `bytes_each` bytes: believed only as far as there are bytes for
+    // them, so that the caller may allocate it.
     std::size_t rows(std::size_t bytes_each) {
         const std::uint64_t count = varint();
         if (ok() && count > left() / bytes_each) fail("there are more rows than bytes for them");

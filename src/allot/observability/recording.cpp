@@ -16,14 +16,14 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-
 namespace allot {
 namespace {
 
 using detail::section_kind;
 using detail::section_name;
 
-static_assert(std::endian::native == std::endian::little, "the format is little-endian, and so is the code here");
+static_assert(std::endian::native == std::endian::little,
+              "the format is little-endian, and so is the code here");
 
 enum class section_encoding : std::uint32_t { plain = 0, zstd = 1 };
 
@@ -58,11 +58,10 @@ constexpr std::array written_order = {
 
 constexpr std::uint32_t section_count_max = 256;
 constexpr std::uint64_t plain_bytes_max = std::uint64_t{1} << 30;
-constexpr std::uint64_t expansion_max = 64; // what the writer ever makes of a stored byte, and the reader believes
+constexpr std::uint64_t expansion_max =
+    64; // what the writer ever makes of a stored byte, and the reader believes
 
-std::uint64_t checksum_of(const void* data, std::size_t size) {
-    return XXH3_64bits(data, size);
-}
+std::uint64_t checksum_of(const void* data, std::size_t size) { return XXH3_64bits(data, size); }
 
 // The seed ties the content to what the table says of it: a damaged table cannot make it another section.
 std::uint64_t checksum_of(std::span<const std::byte> stored, std::uint32_t kind, section_encoding encoding) {
@@ -90,7 +89,8 @@ constexpr int compression_level = 6;
 // Empty where it does not pay.
 std::vector<std::byte> compressed(std::span<const std::byte> plain) {
     std::vector<std::byte> stored(ZSTD_compressBound(plain.size()));
-    const auto size = ZSTD_compress(stored.data(), stored.size(), plain.data(), plain.size(), compression_level);
+    const auto size =
+        ZSTD_compress(stored.data(), stored.size(), plain.data(), plain.size(), compression_level);
     if (ZSTD_isError(size) || size >= plain.size() || plain.size() / size >= expansion_max) return {};
     stored.resize(size);
     return stored;
@@ -118,20 +118,19 @@ std::optional<error> not_ours(std::span<const std::byte> bytes) {
     if (bytes.empty()) return error("the file is empty");
     if (!looks_like_recording(bytes)) return error("header at byte 0: this is not an allot recording");
     if (bytes.size() < sizeof(header))
-        return error("header at byte 0: cut short, " + std::to_string(bytes.size()) + " of its 64 bytes are there");
+        return error("header at byte 0: cut short, " + std::to_string(bytes.size()) +
+                     " of its 64 bytes are there");
     if (copy_of<header>(bytes, 0).byte_order == 0x0d0c'0b0a)
         return error("header at byte 8: written in the other byte order");
     return std::nullopt;
 }
 
-bool intact(const header& head) {
-    return head.checksum == checksum_of(&head, offsetof(header, checksum));
-}
+bool intact(const header& head) { return head.checksum == checksum_of(&head, offsetof(header, checksum)); }
 
 std::optional<error> wrong_version(const header& head) {
     if (head.version == recording_version) return std::nullopt;
-    return error("header at byte 12: version " + std::to_string(head.version) + ", this allot reads version " +
-                 std::to_string(recording_version));
+    return error("header at byte 12: version " + std::to_string(head.version) +
+                 ", this allot reads version " + std::to_string(recording_version));
 }
 
 std::optional<error> wrong_header(const header& head, std::span<const std::byte> bytes) {
@@ -160,7 +159,8 @@ result<std::vector<std::byte>> content_of(const table_entry& entry, std::span<co
     if (entry.checksum != checksum_of(stored, entry.kind, entry.encoding))
         return error("the checksum does not match");
     if (entry.encoding == section_encoding::plain) {
-        if (entry.plain_bytes != stored.size()) return error("it does not have the length that the table says");
+        if (entry.plain_bytes != stored.size())
+            return error("it does not have the length that the table says");
         return std::vector<std::byte>(stored.begin(), stored.end());
     }
     if (entry.encoding != section_encoding::zstd) return error("it is encoded in an unknown way");
@@ -198,7 +198,8 @@ public:
 
 private:
     std::span<const std::byte> bytes_;
-    std::array<table_entry, static_cast<std::size_t>(section_kind::last) + 1> entries_ = {}; // offset 0: not read
+    std::array<table_entry, static_cast<std::size_t>(section_kind::last) + 1> entries_ =
+        {}; // offset 0: not read
     snapshot numbers_;
 };
 
@@ -237,17 +238,21 @@ table_entry append_section(std::vector<std::byte>& content, std::uint64_t begin,
 
 // Where the header is damaged the table says its own length: the first section begins where the table ends.
 std::size_t entries_that_may_be_there(const header& head, std::span<const std::byte> bytes) {
-    const std::size_t room = std::min<std::size_t>((bytes.size() - sizeof(header)) / sizeof(table_entry), section_count_max);
+    const std::size_t room =
+        std::min<std::size_t>((bytes.size() - sizeof(header)) / sizeof(table_entry), section_count_max);
     if (intact(head)) return std::min<std::size_t>(head.section_count, room);
     if (room == 0) return 0;
     const std::uint64_t first = entry_at(bytes, 0).offset;
     if (first < sizeof(header)) return 0;
-    return static_cast<std::size_t>(std::min<std::uint64_t>((first - sizeof(header)) / sizeof(table_entry), room));
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>((first - sizeof(header)) / sizeof(table_entry), room));
 }
 
-void salvage_section(reader& from, const table_entry& entry, std::uint64_t end, std::vector<std::string>& damage) {
+void salvage_section(reader& from, const table_entry& entry, std::uint64_t end,
+                     std::vector<std::string>& damage) {
     if (entry.offset < sizeof(header) || entry.offset > end || entry.stored_bytes > end - entry.offset) {
-        damage.push_back(place_of(entry) + ": it is not, or not all, within the file's " + std::to_string(end) + " bytes");
+        damage.push_back(place_of(entry) + ": it is not, or not all, within the file's " +
+                         std::to_string(end) + " bytes");
     } else if (auto wrong = from.take(entry)) {
         damage.push_back(wrong->during(place_of(entry)).text());
     }
@@ -276,7 +281,8 @@ result<snapshot> read_recording(std::span<const std::byte> bytes) {
         if (wrong) return wrong->during(place_of(entry));
         expected += entry.stored_bytes;
     }
-    if (expected != bytes.size()) return error(at_byte("the last section ends", expected) + ", but the file does not");
+    if (expected != bytes.size())
+        return error(at_byte("the last section ends", expected) + ", but the file does not");
     for (const auto kind : written_order)
         if (!sections.has(kind)) return error(missing(kind));
     if (auto wrong = detail::first_contradiction(sections.numbers()))

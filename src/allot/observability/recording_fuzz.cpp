@@ -38,7 +38,8 @@ void seal(bytes& file) {
     for (std::size_t entry = 64; entry < 64 + count * 40; entry += 40) {
         const auto offset = at<std::uint64_t>(file, entry + 8), size = at<std::uint64_t>(file, entry + 16);
         if (offset > file.size() || size > file.size() - offset) continue;
-        put(file, entry + 32, XXH3_64bits_withSeed(file.data() + offset, size, at<std::uint64_t>(file, entry)));
+        put(file, entry + 32,
+            XXH3_64bits_withSeed(file.data() + offset, size, at<std::uint64_t>(file, entry)));
     }
     std::memcpy(file.data(), "ALLOTREC", 8);
     put(file, 16, std::uint64_t{file.size()});
@@ -97,8 +98,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const auto rest = std::as_bytes(std::span(data + 1, size - 1));
     bytes file(rest.begin(), rest.end());
-    if (data[0] >= 1 && data[0] <= 7) file = around(rest, data[0]);
-    else if (data[0] != 0) seal(file);
+    if (data[0] >= 1 && data[0] <= 7)
+        file = around(rest, data[0]);
+    else if (data[0] != 0)
+        seal(file);
     check(file);
     return 0;
 }

@@ -8,16 +8,15 @@ namespace allot::detail {
 namespace {
 
 constexpr std::array heap_columns = {
-    &heap_totals::allocations,       &heap_totals::frees,
-    &heap_totals::reallocations,     &heap_totals::allocated_bytes,
+    &heap_totals::allocations,         &heap_totals::frees,
+    &heap_totals::reallocations,       &heap_totals::allocated_bytes,
     &heap_totals::live_blocks_at_exit, &heap_totals::live_bytes_at_exit,
-    &heap_totals::peak_live_bytes,   &heap_totals::temporary_allocations,
+    &heap_totals::peak_live_bytes,     &heap_totals::temporary_allocations,
 };
 
 constexpr std::array row_columns = {
-    &row_numbers::allocations,        &row_numbers::allocated_bytes,
-    &row_numbers::live_blocks_at_exit, &row_numbers::live_bytes_at_exit,
-    &row_numbers::peak_live_bytes,    &row_numbers::live_bytes_at_peak,
+    &row_numbers::allocations,           &row_numbers::allocated_bytes, &row_numbers::live_blocks_at_exit,
+    &row_numbers::live_bytes_at_exit,    &row_numbers::peak_live_bytes, &row_numbers::live_bytes_at_peak,
     &row_numbers::temporary_allocations,
 };
 
@@ -165,9 +164,7 @@ void section(Packed& packed, section_kind kind, Snapshot& all) {
     }
 }
 
-std::string row_says(std::size_t row, const char* what) {
-    return "row " + std::to_string(row) + " " + what;
-}
+std::string row_says(std::size_t row, const char* what) { return "row " + std::to_string(row) + " " + what; }
 
 const char* wrong_context(const snapshot& all, std::size_t row) {
     const auto& node = all.contexts[row];
@@ -186,8 +183,10 @@ std::size_t modules_named(snapshot& all) {
     std::size_t named = 0;
     const auto see = [&](code_address& address) {
         if (address.module == none || address.module < all.modules.size()) return;
-        if (address.module >= lost_modules_max) address = {none, 0};
-        else named = std::max(named, std::size_t{address.module} + 1);
+        if (address.module >= lost_modules_max)
+            address = {none, 0};
+        else
+            named = std::max(named, std::size_t{address.module} + 1);
     };
     for (auto& row : all.contexts) see(row.address);
     for (auto& row : all.sites) see(row.address);
@@ -209,9 +208,7 @@ const char* section_name(section_kind kind) noexcept {
     return "unknown";
 }
 
-void write_section(packed_writer& to, section_kind kind, const snapshot& from) {
-    section(to, kind, from);
-}
+void write_section(packed_writer& to, section_kind kind, const snapshot& from) { section(to, kind, from); }
 
 void read_section(packed_reader& from, section_kind kind, snapshot& to) {
     section(from, kind, to);
@@ -242,7 +239,8 @@ void drop_section(section_kind kind, snapshot& all) {
 
 std::optional<contradiction> first_contradiction(const snapshot& all) {
     for (std::size_t row = 0; row < all.contexts.size(); ++row)
-        if (const char* what = wrong_context(all, row)) return contradiction{section_kind::contexts, row_says(row, what)};
+        if (const char* what = wrong_context(all, row))
+            return contradiction{section_kind::contexts, row_says(row, what)};
     for (std::size_t row = 0; row < all.sites.size(); ++row) {
         const auto module = all.sites[row].address.module;
         if (module != none && module >= all.modules.size())
@@ -268,8 +266,10 @@ std::vector<std::string> repair_references(snapshot& all) {
         ++lost;
     }
     if (lost != 0) said.push_back("the sites of " + std::to_string(lost) + " contexts are lost");
-    lost = std::erase_if(all.threads, [&](const thread_row& row) { return row.process >= all.processes.size(); });
-    if (lost != 0) said.push_back("the processes of " + std::to_string(lost) + " threads are lost, so are their rows");
+    lost = std::erase_if(all.threads,
+                         [&](const thread_row& row) { return row.process >= all.processes.size(); });
+    if (lost != 0)
+        said.push_back("the processes of " + std::to_string(lost) + " threads are lost, so are their rows");
     return said;
 }
 

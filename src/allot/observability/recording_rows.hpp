@@ -1,7 +1,8 @@
 // recording_rows: the inside of a recording's sections, each table described once for both directions.
 //
-// Part of the recording component: use `recording.hpp`; nothing else should need this. docs/format/recording.md says
-// the same in words. A template `Packed` is packed_writer (the snapshot is const then) or packed_reader.
+// Part of the recording component: use `recording.hpp`; nothing else should need this.
+// docs/format/recording.md says the same in words. A template `Packed` is packed_writer (the snapshot is
+// const then) or packed_reader.
 #pragma once
 
 #include <allot/observability/packed.hpp>

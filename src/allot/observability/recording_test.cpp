@@ -18,13 +18,24 @@ using allot::snapshot;
 using bytes = std::vector<std::byte>;
 
 allot::row_numbers numbers_of(std::uint64_t n) {
-    return {.allocations = n, .allocated_bytes = n * 100, .live_blocks_at_exit = n % 3, .live_bytes_at_exit = n % 3 * 100,
-            .peak_live_bytes = n * 50, .live_bytes_at_peak = n * 25, .temporary_allocations = n / 2};
+    return {.allocations = n,
+            .allocated_bytes = n * 100,
+            .live_blocks_at_exit = n % 3,
+            .live_bytes_at_exit = n % 3 * 100,
+            .peak_live_bytes = n * 50,
+            .live_bytes_at_peak = n * 25,
+            .temporary_allocations = n / 2};
 }
 
 allot::heap_totals totals_of(std::uint64_t n) {
-    return {.allocations = n, .frees = n - 1, .reallocations = 3, .allocated_bytes = n << 20, .live_blocks_at_exit = 1,
-            .live_bytes_at_exit = 4096, .peak_live_bytes = n << 19, .temporary_allocations = n / 4};
+    return {.allocations = n,
+            .frees = n - 1,
+            .reallocations = 3,
+            .allocated_bytes = n << 20,
+            .live_blocks_at_exit = 1,
+            .live_bytes_at_exit = 4096,
+            .peak_live_bytes = n << 19,
+            .temporary_allocations = n / 4};
 }
 
 snapshot small() {
@@ -46,9 +57,17 @@ snapshot small() {
     all.contexts[3] = {1, 0, {0, 0}, numbers_of(1)};
     all.sites = {{{0, 0x99}, numbers_of(4)}, {{allot::none, 5}, numbers_of(2)}};
     all.processes.resize(2);
-    all.processes[0] = {4711, 4710, {"program", "", "an argument\n"}, "/usr/bin/program", {allot::process_exit::kind::signal, 9},
-                        true, "", totals_of(900), 77};
-    all.processes[1] = {4712, 4711, {}, "", {allot::process_exit::kind::code, -1}, false, "built with ASan", {}, 0};
+    all.processes[0] = {4711,
+                        4710,
+                        {"program", "", "an argument\n"},
+                        "/usr/bin/program",
+                        {allot::process_exit::kind::signal, 9},
+                        true,
+                        "",
+                        totals_of(900),
+                        77};
+    all.processes[1] = {4712, 4711, {}, "", {allot::process_exit::kind::code, -1}, false, "built with ASan",
+                        {},   0};
     all.threads = {{0, 4711, "main", totals_of(800), 70}, {1, 0, "", totals_of(9), 7}};
     all.notes = {"first note", "second note"};
     return all;
@@ -83,7 +102,8 @@ void seal(bytes& recording) {
     const auto count = at<std::uint32_t>(recording, 24);
     for (std::uint32_t i = 0; i < count; ++i) {
         const std::size_t entry = 64 + i * 40;
-        const auto offset = at<std::uint64_t>(recording, entry + 8), size = at<std::uint64_t>(recording, entry + 16);
+        const auto offset = at<std::uint64_t>(recording, entry + 8),
+                   size = at<std::uint64_t>(recording, entry + 16);
         if (offset > recording.size() || size > recording.size() - offset) continue;
         put(recording, entry + 32,
             XXH3_64bits_withSeed(recording.data() + offset, size, at<std::uint64_t>(recording, entry)));
@@ -103,7 +123,8 @@ bytes with_section(bytes recording, std::uint32_t kind, std::span<const std::byt
     const auto count = at<std::uint32_t>(recording, 24);
     const std::size_t table_end = 64 + count * 40;
     recording.insert(recording.begin() + static_cast<std::ptrdiff_t>(table_end), 40, std::byte{});
-    for (std::uint32_t i = 0; i < count; ++i) put(recording, 64 + i * 40 + 8, at<std::uint64_t>(recording, 64 + i * 40 + 8) + 40);
+    for (std::uint32_t i = 0; i < count; ++i)
+        put(recording, 64 + i * 40 + 8, at<std::uint64_t>(recording, 64 + i * 40 + 8) + 40);
     put(recording, table_end, kind);
     put(recording, table_end + 8, std::uint64_t{recording.size()});
     put(recording, table_end + 16, std::uint64_t{content.size()});
@@ -146,9 +167,7 @@ TEST(recording, keeps_every_field) {
     EXPECT_EQ(written(*again), recording); // and whatever was not named here
 }
 
-TEST(recording, of_nothing_is_one_too) {
-    EXPECT_EQ(why(written(snapshot{})), "");
-}
+TEST(recording, of_nothing_is_one_too) { EXPECT_EQ(why(written(snapshot{})), ""); }
 
 TEST(recording, with_any_byte_changed_is_refused_with_a_place_and_a_reason) {
     const bytes whole = written(small());
@@ -194,7 +213,8 @@ TEST(recording, cut_anywhere_is_refused_and_what_is_there_is_salvaged) {
     }
     EXPECT_EQ(why({}), "the file is empty");
     EXPECT_EQ(why(std::span(whole).first(5)), "header at byte 0: cut short, 5 of its 64 bytes are there");
-    auto found = allot::salvage_recording(std::span(whole).first(whole.size() - 1)); // the contexts stand last
+    auto found =
+        allot::salvage_recording(std::span(whole).first(whole.size() - 1)); // the contexts stand last
     ASSERT_TRUE(found);
     EXPECT_EQ(found->numbers.totals, small().totals);
     EXPECT_EQ(found->numbers.sites.size(), 2u);
@@ -234,7 +254,8 @@ TEST(recording, has_no_byte_between_its_sections) {
     bytes recording = written(small());
     const std::size_t last = 64 + 6 * 40;
     const auto place = at<std::uint64_t>(recording, last + 8);
-    recording.insert(recording.begin() + static_cast<std::ptrdiff_t>(place), std::byte{0x42}); // under no checksum
+    recording.insert(recording.begin() + static_cast<std::ptrdiff_t>(place),
+                     std::byte{0x42}); // under no checksum
     put(recording, last + 8, place + 1);
     put(recording, 16, std::uint64_t{recording.size()});
     seal(recording);
@@ -244,20 +265,23 @@ TEST(recording, has_no_byte_between_its_sections) {
 TEST(recording, salvage_takes_no_section_for_another_when_the_table_is_damaged) {
     using allot::detail::section_kind;
     bytes recording = written(small());
-    const std::size_t sites = entry_of(recording, section_kind::sites), threads = entry_of(recording, section_kind::threads);
+    const std::size_t sites = entry_of(recording, section_kind::sites),
+                      threads = entry_of(recording, section_kind::threads);
     put(recording, sites, static_cast<std::uint32_t>(section_kind::threads));
     put(recording, threads, static_cast<std::uint32_t>(section_kind::sites));
     auto found = allot::salvage_recording(recording);
     ASSERT_TRUE(found);
     EXPECT_TRUE(found->numbers.sites.empty() && found->numbers.threads.empty());
-    EXPECT_EQ(std::ranges::count_if(found->damage, [](const std::string& line) { return line.find("checksum") != line.npos; }),
+    EXPECT_EQ(std::ranges::count_if(
+                  found->damage, [](const std::string& line) { return line.find("checksum") != line.npos; }),
               3); // the table's and both sections': what is there is not even looked at
     EXPECT_EQ(found->numbers.contexts.size(), 4u);
 }
 
 TEST(recording, refuses_two_sections_of_a_kind_and_a_section_too_few) {
     const bytes nothing = {std::byte{0}};
-    EXPECT_NE(why(with_section(written(small()), 7, nothing)).find("there is a second one"), std::string::npos);
+    EXPECT_NE(why(with_section(written(small()), 7, nothing)).find("there is a second one"),
+              std::string::npos);
     bytes recording = written(small());
     put(recording, entry_of(recording, allot::detail::section_kind::notes), std::uint32_t{99});
     seal(recording);
@@ -267,10 +291,12 @@ TEST(recording, refuses_two_sections_of_a_kind_and_a_section_too_few) {
 TEST(recording, does_not_allocate_what_a_lying_count_asks_for) {
     for (const auto kind : {1, 2, 3, 4, 5, 6, 7}) {
         bytes recording = written(snapshot{});
-        const std::size_t entry = entry_of(recording, allot::detail::section_kind{static_cast<std::uint32_t>(kind)});
+        const std::size_t entry =
+            entry_of(recording, allot::detail::section_kind{static_cast<std::uint32_t>(kind)});
         const bytes lie(10, std::byte{0xfe}); // a count near 2^63
         put(recording, entry, std::uint32_t{99});
-        EXPECT_NE(why(with_section(recording, static_cast<std::uint32_t>(kind), lie)).find("at byte"), std::string::npos);
+        EXPECT_NE(why(with_section(recording, static_cast<std::uint32_t>(kind), lie)).find("at byte"),
+                  std::string::npos);
         recording = written(small());
         put(recording, entry + 24, std::uint64_t{1} << 45); // expands to 32 TiB
         put(recording, entry + 4, std::uint32_t{1});
@@ -304,7 +330,8 @@ TEST(recording, refuses_rows_that_refer_to_nothing) {
     put(recording, entry_of(recording, section_kind::sites), std::uint32_t{99});
     recording = with_section(recording, 4, none.bytes());
     EXPECT_NE(why(recording).find("section 'contexts' at byte"), std::string::npos) << why(recording);
-    EXPECT_NE(why(recording).find("row 1 names a site that is not there"), std::string::npos) << why(recording);
+    EXPECT_NE(why(recording).find("row 1 names a site that is not there"), std::string::npos)
+        << why(recording);
     auto found = allot::salvage_recording(recording);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->numbers.contexts[1].site, allot::none);
@@ -312,7 +339,8 @@ TEST(recording, refuses_rows_that_refer_to_nothing) {
 
 TEST(recording, keeps_lost_modules_as_rows_without_a_name) {
     bytes recording = written(small());
-    const auto place = at<std::uint64_t>(recording, entry_of(recording, allot::detail::section_kind::modules) + 8);
+    const auto place =
+        at<std::uint64_t>(recording, entry_of(recording, allot::detail::section_kind::modules) + 8);
     recording[static_cast<std::size_t>(place) + 3] ^= std::byte{1};
     auto found = allot::salvage_recording(recording);
     ASSERT_TRUE(found);
@@ -330,10 +358,12 @@ TEST(recording, of_random_snapshots_gives_them_back) {
         all.contexts.resize(random() % 2000);
         for (std::size_t i = 0; i < all.contexts.size(); ++i) {
             auto& node = all.contexts[i];
-            node.parent = i == 0 || random() % 10 == 0 ? allot::none - static_cast<std::uint32_t>(random() % 2)
-                                                       : static_cast<std::uint32_t>(random() % i);
+            node.parent = i == 0 || random() % 10 == 0
+                              ? allot::none - static_cast<std::uint32_t>(random() % 2)
+                              : static_cast<std::uint32_t>(random() % i);
             node.site = random() % 2 ? allot::none : static_cast<std::uint32_t>(random() % 2);
-            node.address = {random() % 3 ? allot::none : static_cast<std::uint32_t>(random() % 2), random() >> random() % 64};
+            node.address = {random() % 3 ? allot::none : static_cast<std::uint32_t>(random() % 2),
+                            random() >> random() % 64};
             if (random() % 2) node.numbers = numbers_of(random() >> random() % 64);
         }
         const bytes recording = written(all);
@@ -357,10 +387,14 @@ TEST(recording, of_fifty_thousand_nodes_stays_small) {
     for (std::uint32_t i = 1, depth = 0; i < all.contexts.size(); ++i) {
         auto& node = all.contexts[i];
         depth = random() % 3 == 0 && depth > 30 ? depth - 20 : depth + 1;
-        node = {i - 1 - static_cast<std::uint32_t>(random() % std::min(depth, i)), allot::none, {0, random() % 6000 * 331}, {}};
+        node = {i - 1 - static_cast<std::uint32_t>(random() % std::min(depth, i)),
+                allot::none,
+                {0, random() % 6000 * 331},
+                {}};
         if (random() % 100 >= 35) continue;
         node.site = static_cast<std::uint32_t>(random() % 400);
-        const std::uint64_t count = random() % 10 ? 1 + random() % 4 : random() % 100'000, size = 16 + random() % 300;
+        const std::uint64_t count = random() % 10 ? 1 + random() % 4 : random() % 100'000,
+                            size = 16 + random() % 300;
         const std::uint64_t live = random() % 5 ? 0 : count / 4 * size;
         node.numbers = {count, count * size, live / size, live, count / 8 * size + size, live, count / 3};
     }

@@ -1,8 +1,8 @@
 // sink: where finished bytes go.
 //
-// The writers of recordings and reports take one, so that a test writes to memory and the tool to a file. Use it for
-// output that is made once, front to back; do not use it per event: `write` is a virtual call and may be a system
-// call. Writers that fill sinks gather their bytes first.
+// The writers of recordings and reports take one, so that a test writes to memory and the tool to a file. Use
+// it for output that is made once, front to back; do not use it per event: `write` is a virtual call and may
+// be a system call. Writers that fill sinks gather their bytes first.
 // Owns: memory_sink its bytes, file_sink its temporary file. Threads: one at a time. Cost: one write a call.
 //
 //     memory_sink bytes;
@@ -40,8 +40,8 @@ private:
     std::vector<std::byte> bytes_;
 };
 
-// A file that appears under its name whole or not at all: what is written goes to a temporary file beside it, and
-// `commit` puts that in the place of `path`. Dropped without commit it leaves nothing behind.
+// A file that appears under its name whole or not at all: what is written goes to a temporary file beside it,
+// and `commit` puts that in the place of `path`. Dropped without commit it leaves nothing behind.
 class file_sink final : public sink {
 public:
     static result<file_sink> create(const std::string& path);

@@ -18,7 +18,8 @@ TEST(sink, in_memory_holds_all_that_was_written) {
     ASSERT_TRUE(sink.write(bytes_of("one ")));
     ASSERT_TRUE(sink.write({}));
     ASSERT_TRUE(sink.write(bytes_of("two")));
-    EXPECT_EQ(std::string(reinterpret_cast<const char*>(sink.bytes().data()), sink.bytes().size()), "one two");
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(sink.bytes().data()), sink.bytes().size()),
+              "one two");
 }
 
 TEST(sink, to_a_file_shows_nothing_before_its_commit) {

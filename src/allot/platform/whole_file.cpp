@@ -68,7 +68,8 @@ replacing_file::replacing_file(std::string path, std::string temporary, int desc
     : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
 
 replacing_file::replacing_file(replacing_file&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)),
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
       descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 replacing_file& replacing_file::operator=(replacing_file&& other) noexcept {
@@ -80,9 +81,7 @@ replacing_file& replacing_file::operator=(replacing_file&& other) noexcept {
     return *this;
 }
 
-replacing_file::~replacing_file() {
-    drop();
-}
+replacing_file::~replacing_file() { drop(); }
 
 void replacing_file::drop() noexcept {
     if (descriptor_ < 0) return;

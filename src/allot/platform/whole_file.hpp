@@ -1,9 +1,10 @@
 // whole_file: files that are read in one go, and written whole or not at all.
 //
-// Use it for results that somebody may read at any time (a recording, a report) and for inputs of moderate size; do
-// not use it for logs or for files that grow or are shared: use mapped_file.
-// Owns: replacing_file its descriptor (closed on exec) and its temporary file, which goes when the object does
-// without `commit`. Threads: one at a time. Cost: one system call a write, one fsync at the commit.
+// Use it for results that somebody may read at any time (a recording, a report) and for inputs of moderate
+// size; do not use it for logs or for files that grow or are shared: use mapped_file.
+// Owns: replacing_file its descriptor (closed on exec) and its temporary file, which goes when the object
+// does without `commit`.
+// Threads: one at a time. Cost: one system call a write, one fsync at the commit.
 //
 //     auto file = replacing_file::create("numbers.allot");
 //     if (!file) return file.error();
@@ -24,8 +25,8 @@ namespace allot {
 // A regular file or a pipe, to its end. The error begins with the path.
 result<std::vector<std::byte>> read_whole_file(const std::string& path);
 
-// Bytes go to a temporary file in the folder of `path`, readable by its owner only; `commit` makes them durable and
-// puts the file in the place of `path`, in one step.
+// Bytes go to a temporary file in the folder of `path`, readable by its owner only; `commit` makes them
+// durable and puts the file in the place of `path`, in one step.
 class replacing_file {
 public:
     static result<replacing_file> create(std::string path);

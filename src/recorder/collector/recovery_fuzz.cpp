@@ -32,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string path = "/proc/self/fd/" + std::to_string(scratch());
     auto found = allot::recorder::recover(path);
     if (!found) {
-        if (found.error().text().empty() || found.error().text().find('\n') != std::string::npos) std::abort();
+        if (found.error().text().empty() || found.error().text().find('\n') != std::string::npos)
+            std::abort();
         return 0;
     }
     allot::memory_sink sink;
