@@ -1,5 +1,6 @@
-// An allocator that may be interrupted anywhere, for programs whose signal handlers allocate. It never reuses memory
-// within a lap of its 64 MiB, and counts what it did: `bump_calls` is the truth that a test compares with.
+// An allocator that may be interrupted anywhere, for programs whose signal handlers allocate. It never reuses
+// memory within a lap of its 64 MiB, and counts what it did: `bump_calls` is the truth that a test compares
+// with.
 
 #include <atomic>
 #include <cerrno>

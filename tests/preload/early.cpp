@@ -1,4 +1,5 @@
-// A library that is preloaded behind ours: its constructor runs before the constructors of what was loaded earlier.
+// A library that is preloaded behind ours: its constructor runs before the constructors of what was loaded
+// earlier.
 
 #include <cstdlib>
 

@@ -35,9 +35,10 @@ TEST(harm, the_library_shows_only_what_it_stands_in_for) {
     std::istringstream lines(output_of("nm -D --defined-only " ALLOT_TEST_PRELOAD));
     std::set<std::string> names;
     for (std::string address, kind, name; lines >> address >> kind >> name;) names.insert(name);
-    EXPECT_EQ(names, (std::set<std::string>{"malloc", "free", "calloc", "realloc", "reallocarray", "posix_memalign",
-                                            "aligned_alloc", "memalign", "valloc", "pvalloc", "malloc_usable_size",
-                                            "dlclose", "_exit", "_Exit", "allot_client_v1"}));
+    EXPECT_EQ(names,
+              (std::set<std::string>{"malloc", "free", "calloc", "realloc", "reallocarray", "posix_memalign",
+                                     "aligned_alloc", "memalign", "valloc", "pvalloc", "malloc_usable_size",
+                                     "dlclose", "_exit", "_Exit", "allot_client_v1"}));
 }
 
 TEST(harm, no_segment_no_word) {
@@ -136,8 +137,11 @@ TEST(harm, calls_before_our_constructor_are_counted) {
         test_segment without({.mode = mode}), with({.mode = mode});
         run(without, {"nothing"});
         EXPECT_TRUE(run(with, {"nothing"}, {.preload_after = {ALLOT_TEST_EARLY}}).exited_with(0));
-        EXPECT_EQ(with.only_process().counters.allocations - without.only_process().counters.allocations, 100u);
-        EXPECT_EQ(with.only_process().counters.allocated_bytes - without.only_process().counters.allocated_bytes, 1100u);
+        EXPECT_EQ(with.only_process().counters.allocations - without.only_process().counters.allocations,
+                  100u);
+        EXPECT_EQ(with.only_process().counters.allocated_bytes -
+                      without.only_process().counters.allocated_bytes,
+                  1100u);
     }
 }
 
@@ -159,7 +163,9 @@ TEST(harm, a_program_at_a_fixed_address_that_takes_mallocs_address_is_observed) 
 
 TEST(harm, a_sanitized_program_is_said_to_be_one) {
     test_segment segment({});
-    const outcome ended = run(segment, {"x"}, {.program = ALLOT_TEST_SANITIZED, .environment = {"ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0"}});
+    const outcome ended = run(segment, {"x"},
+                              {.program = ALLOT_TEST_SANITIZED,
+                               .environment = {"ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0"}});
     EXPECT_TRUE(ended.exited_with(0)) << ended.status << ended.out;
     EXPECT_EQ(segment.only_process().entry.reason, ALLOT_REASON_SANITIZER);
 }

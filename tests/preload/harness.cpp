@@ -41,7 +41,8 @@ test_segment::test_segment(const segment_shape& shape) : path_(new_path()) {
     h.process_offset = place(std::uint64_t{h.process_count} * h.process_entry_bytes);
     h.thread_count = shape.threads, h.thread_entry_bytes = sizeof(allot_wire_thread);
     h.thread_offset = place(std::uint64_t{h.thread_count} * h.thread_entry_bytes);
-    h.ring_count = shape.mode == ALLOT_MODE_FULL ? shape.rings : 0, h.ring_header_bytes = sizeof(allot_wire_ring);
+    h.ring_count = shape.mode == ALLOT_MODE_FULL ? shape.rings : 0,
+    h.ring_header_bytes = sizeof(allot_wire_ring);
     h.ring_offset = place(std::uint64_t{h.ring_count} * h.ring_header_bytes);
     h.ring_words = shape.ring_words;
     h.ring_data_offset = place(h.ring_count * h.ring_words * 8);
@@ -67,7 +68,8 @@ test_segment::~test_segment() {
 // A page beyond the limit is a failure of the library: a real segment is not backed there.
 const allot_wire_page& test_segment::page(std::uint32_t i) {
     EXPECT_LT(i, header().page_limit);
-    return *reinterpret_cast<allot_wire_page*>(base_ + header().page_offset + std::uint64_t{i} * ALLOT_WIRE_PAGE_BYTES);
+    return *reinterpret_cast<allot_wire_page*>(base_ + header().page_offset +
+                                               std::uint64_t{i} * ALLOT_WIRE_PAGE_BYTES);
 }
 
 void test_segment::start_consumer() {
@@ -132,7 +134,8 @@ void test_segment::drain(std::uint32_t index) {
             e.size = second & ALLOT_WIRE_SIZE_FIELD;
             if (e.size == ALLOT_WIRE_SIZE_FIELD) e.size = word(at++);
         }
-        EXPECT_LE((begin & (header().ring_words - 1)) + (at - begin), header().ring_words) << "an event wraps";
+        EXPECT_LE((begin & (header().ring_words - 1)) + (at - begin), header().ring_words)
+            << "an event wraps";
         EXPECT_LE(at, head);
         events_.push_back(e);
     }
@@ -159,13 +162,16 @@ std::vector<seen_process> test_segment::processes() {
     std::vector<seen_process> found;
     for (std::uint32_t i = 0; i != header().process_count; ++i) {
         if (process(i).state != ALLOT_LIVE) continue;
-        seen_process p{process(i), process(i).ended, process(i).live_flushed_bytes, process(i).peak_live_bytes, 0, {}, {}};
+        seen_process p{
+            process(i), process(i).ended, process(i).live_flushed_bytes, process(i).peak_live_bytes, 0, {},
+            {}};
         for (std::uint32_t t = 0; t != header().thread_count; ++t) {
             const allot_wire_thread& from = thread(t);
             if (from.state == ALLOT_FREE || from.process_serial != p.entry.serial) continue;
             ++p.threads;
             for (std::size_t word = 0; word != sizeof p.counters / 8; ++word)
-                reinterpret_cast<std::uint64_t*>(&p.counters)[word] += reinterpret_cast<const std::uint64_t*>(&from.counters)[word];
+                reinterpret_cast<std::uint64_t*>(&p.counters)[word] +=
+                    reinterpret_cast<const std::uint64_t*>(&from.counters)[word];
             p.peak_live_bytes = std::max(p.peak_live_bytes, p.live_bytes + from.live_unflushed_max_bytes);
             p.live_bytes += from.live_unflushed_max_bytes - from.live_headroom_bytes;
         }
@@ -197,7 +203,8 @@ std::vector<seen_module> test_segment::modules(const seen_process& of) {
         allot_wire_module m;
         std::memcpy(&m, all.data() + at, sizeof m);
         const std::string text = all.substr(at + sizeof m, m.record.bytes - sizeof m);
-        found.push_back({m.id, m.start, m.end, m.bias, text.substr(m.build_id_bytes), text.substr(0, m.build_id_bytes)});
+        found.push_back(
+            {m.id, m.start, m.end, m.bias, text.substr(m.build_id_bytes), text.substr(0, m.build_id_bytes)});
         at += (m.record.bytes + 7u) & ~7u;
     }
     return found;
@@ -225,7 +232,8 @@ std::uint32_t test_segment::node_count(const seen_process& of) {
 bool outcome::exited_with(int code) const { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
 bool outcome::killed_by(int signal) const { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
 
-outcome run(const std::string& segment_path, const std::vector<std::string>& arguments, const run_options& options) {
+outcome run(const std::string& segment_path, const std::vector<std::string>& arguments,
+            const run_options& options) {
     std::vector<std::string> text{options.program.empty() ? ALLOT_TEST_SUBJECT : options.program};
     text.insert(text.end(), arguments.begin(), arguments.end());
     std::vector<std::string> environment = options.environment;
@@ -278,7 +286,8 @@ allot_wire_counters expect_truth(const std::vector<std::string>& scenario, const
     const std::string truth_path = segment.path() + ".truth";
     const int file = open(truth_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     EXPECT_EQ(ftruncate(file, 4096), 0);
-    const outcome ended = run(segment, scenario, {.preload_after = {ALLOT_TEST_TRUTH}, .environment = {"TRUTH=" + truth_path}});
+    const outcome ended =
+        run(segment, scenario, {.preload_after = {ALLOT_TEST_TRUTH}, .environment = {"TRUTH=" + truth_path}});
     EXPECT_TRUE(ended.exited_with(0)) << ended.status << ' ' << ended.out;
     std::uint64_t truth[4] = {};
     EXPECT_EQ(pread(file, truth, sizeof truth, 0), static_cast<ssize_t>(sizeof truth));
@@ -309,7 +318,8 @@ allot_wire_counters added_by(const std::vector<std::string>& scenario, const seg
     allot_wire_counters with = totals(scenario);
     const allot_wire_counters without = totals(nothing);
     for (std::size_t word = 0; word != sizeof with / 8; ++word)
-        reinterpret_cast<std::uint64_t*>(&with)[word] -= reinterpret_cast<const std::uint64_t*>(&without)[word];
+        reinterpret_cast<std::uint64_t*>(&with)[word] -=
+            reinterpret_cast<const std::uint64_t*>(&without)[word];
     return with;
 }
 

@@ -1,7 +1,8 @@
-// harness: a segment made by recorder/wire.h alone, a program run under the preload library, and what it left there.
+// harness: a segment made by recorder/wire.h alone, a program run under the preload library, and what it left
+// there.
 //
-// It stands in for the collector so that the library is tested against the wire and nothing else. A thread drains the
-// rings and beats the heart while the program runs, unless the test wants a dead one.
+// It stands in for the collector so that the library is tested against the wire and nothing else. A thread
+// drains the rings and beats the heart while the program runs, unless the test wants a dead one.
 //
 //     test_segment segment({.mode = ALLOT_MODE_FULL});
 //     outcome ended = run(segment, {"malloc"});
@@ -41,7 +42,7 @@ struct seen_event {
 
 struct seen_process {
     allot_wire_process entry;
-    allot_wire_counters counters; // with those of its threads
+    allot_wire_counters counters;             // with those of its threads
     std::int64_t live_bytes, peak_live_bytes; // count mode, with what threads have not flushed
     std::uint32_t threads;
     std::string command; // arguments, each ended by a zero byte
@@ -63,11 +64,14 @@ public:
 
     const std::string& path() const { return path_; }
     allot_wire_header& header() { return *reinterpret_cast<allot_wire_header*>(base_); }
-    allot_wire_process& process(std::uint32_t i) { return part<allot_wire_process>(header().process_offset, i); }
+    allot_wire_process& process(std::uint32_t i) {
+        return part<allot_wire_process>(header().process_offset, i);
+    }
     allot_wire_thread& thread(std::uint32_t i) { return part<allot_wire_thread>(header().thread_offset, i); }
     allot_wire_ring& ring(std::uint32_t i) { return part<allot_wire_ring>(header().ring_offset, i); }
     const std::uint64_t* ring_words(std::uint32_t i) {
-        return reinterpret_cast<const std::uint64_t*>(base_ + header().ring_data_offset) + i * header().ring_words;
+        return reinterpret_cast<const std::uint64_t*>(base_ + header().ring_data_offset) +
+               i * header().ring_words;
     }
     const allot_wire_page& page(std::uint32_t i);
 
@@ -119,9 +123,11 @@ struct outcome {
     bool killed_by(int signal) const;
 };
 
-outcome run(const std::string& segment_path, const std::vector<std::string>& arguments, const run_options& options = {});
+outcome run(const std::string& segment_path, const std::vector<std::string>& arguments,
+            const run_options& options = {});
 // With a consumer at work.
-outcome run(test_segment& segment, const std::vector<std::string>& arguments, const run_options& options = {});
+outcome run(test_segment& segment, const std::vector<std::string>& arguments,
+            const run_options& options = {});
 
 // Runs it with truth.cpp behind the library and compares all counters; answers the segment's.
 allot_wire_counters expect_truth(const std::vector<std::string>& scenario, const segment_shape& shape);

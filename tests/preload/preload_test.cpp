@@ -10,8 +10,8 @@ namespace {
 class preload : public testing::TestWithParam<std::uint32_t> {
 protected:
     segment_shape shape() const { return {.mode = GetParam()}; }
-    void expect_added(const char* scenario, std::uint64_t allocations, std::uint64_t frees, std::uint64_t reallocations,
-                      std::uint64_t bytes) {
+    void expect_added(const char* scenario, std::uint64_t allocations, std::uint64_t frees,
+                      std::uint64_t reallocations, std::uint64_t bytes) {
         const allot_wire_counters added = added_by({scenario}, shape());
         EXPECT_EQ(added.allocations, allocations);
         EXPECT_EQ(added.frees, frees);
@@ -22,11 +22,17 @@ protected:
     }
 };
 
-TEST_P(preload, counts_malloc_and_free_and_not_free_of_null) { expect_added("malloc", 1000, 1000, 0, 999 * 500); }
+TEST_P(preload, counts_malloc_and_free_and_not_free_of_null) {
+    expect_added("malloc", 1000, 1000, 0, 999 * 500);
+}
 TEST_P(preload, counts_blocks_that_are_left) { expect_added("left", 10, 0, 0, 10000); }
 TEST_P(preload, counts_calloc_and_not_its_overflow) { expect_added("calloc", 1, 1, 0, 70); }
-TEST_P(preload, counts_a_realloc_as_one_free_and_one_allocation) { expect_added("realloc", 4, 4, 3, 100 + 200 + 50 + 300); }
-TEST_P(preload, counts_aligned_forms_and_not_their_failures) { expect_added("aligned", 5, 5, 0, 100 + 256 + 10 + 20 + 30); }
+TEST_P(preload, counts_a_realloc_as_one_free_and_one_allocation) {
+    expect_added("realloc", 4, 4, 3, 100 + 200 + 50 + 300);
+}
+TEST_P(preload, counts_aligned_forms_and_not_their_failures) {
+    expect_added("aligned", 5, 5, 0, 100 + 256 + 10 + 20 + 30);
+}
 TEST_P(preload, passes_malloc_usable_size_through) { expect_added("usable", 1, 1, 0, 100); }
 TEST_P(preload, counts_all_forms_of_new_and_delete) { expect_added("cxx", 4, 4, 0, 4 + 100 + 256 + 40); }
 TEST_P(preload, counts_no_failed_call_and_leaves_errno_alone) { expect_added("shortage", 1, 1, 0, 10); }

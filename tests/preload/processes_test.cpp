@@ -24,7 +24,8 @@ protected:
     }
 };
 
-void expect_counters(const allot_wire_counters& of, std::uint64_t allocations, std::uint64_t frees, std::uint64_t bytes) {
+void expect_counters(const allot_wire_counters& of, std::uint64_t allocations, std::uint64_t frees,
+                     std::uint64_t bytes) {
     EXPECT_EQ(of.allocations, allocations);
     EXPECT_EQ(of.frees, frees);
     EXPECT_EQ(of.allocated_bytes, bytes);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <pthread.h>
 
 #if defined(ALLOT_CLIENT)
 // Exits with its mode after comparing the totals with what it did; 50: no recorder.
@@ -24,6 +25,14 @@ int main() {
     if (after.allocations - before.allocations != 10 || after.frees - before.frees != 5) return 63;
     if (after.allocated_bytes - before.allocated_bytes != 400) return 64;
     if (mode == ALLOT_CLIENT_COUNT && after.live_bytes - before.live_bytes != 5 * 40) return 65;
+    pthread_t thread;
+    const auto body = [](void*) -> void* {
+        for (int i = 0; i != 1000; ++i) free(malloc(8));
+        return nullptr;
+    };
+    if (pthread_create(&thread, nullptr, body, nullptr) != 0 || pthread_join(thread, nullptr) != 0) return 67;
+    after.size = sizeof after;
+    if (client->process_totals(&after) != 0 || after.frees - before.frees < 1005) return 68;
     after.size = 4;
     if (client->process_totals(&after) != -1) return 66;
     return mode;

@@ -1,5 +1,6 @@
-// The program that the tests observe: subject SCENARIO [ARGUMENT…]. Each scenario does what its test then counts.
-// It is built without sanitizers and without optimisation of allocations, and says nothing unless asked.
+// The program that the tests observe: subject SCENARIO [ARGUMENT…]. Each scenario does what its test then
+// counts. It is built without sanitizers and without optimisation of allocations, and says nothing unless
+// asked.
 
 #include "subject.hpp"
 
@@ -123,9 +124,9 @@ int quick_exit_4(char**) { _exit(4); }
 int exit_capital_5(char**) { _Exit(5); }
 
 const scenario basics[] = {
-    {"nothing", nothing},       {"malloc", malloc_free},  {"left", left_behind},  {"calloc", calloc_free},
-    {"realloc", realloc_all_ways}, {"aligned", aligned},  {"usable", usable},     {"cxx", cxx},
-    {"shortage", shortage},     {"peak", peak},           {"exit", exit_3},       {"_exit", quick_exit_4},
+    {"nothing", nothing},          {"malloc", malloc_free}, {"left", left_behind}, {"calloc", calloc_free},
+    {"realloc", realloc_all_ways}, {"aligned", aligned},    {"usable", usable},    {"cxx", cxx},
+    {"shortage", shortage},        {"peak", peak},          {"exit", exit_3},      {"_exit", quick_exit_4},
     {"_Exit", exit_capital_5},
 };
 
@@ -138,6 +139,7 @@ int main(int count, char** arguments) {
     for (const scenario& s : basics)
         if (strcmp(s.name, arguments[1]) == 0) return s.act(arguments + 2);
     for (std::size_t i = 0; i != process_scenario_count; ++i)
-        if (strcmp(process_scenarios[i].name, arguments[1]) == 0) return process_scenarios[i].act(arguments + 2);
+        if (strcmp(process_scenarios[i].name, arguments[1]) == 0)
+            return process_scenarios[i].act(arguments + 2);
     return 98;
 }

@@ -2,6 +2,7 @@
 
 #include "subject.hpp"
 
+#include <alloca.h>
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
@@ -11,7 +12,6 @@
 #include <dlfcn.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <alloca.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -156,7 +156,8 @@ int threads(char** arguments) {
 int threads_in_turn(char** arguments) {
     for (int i = atoi(arguments[0]); i != 0; --i) {
         pthread_t thread;
-        pthread_create(&thread, nullptr, [](void*) -> void* { return allocate(10, 20, true), nullptr; }, nullptr);
+        pthread_create(
+            &thread, nullptr, [](void*) -> void* { return allocate(10, 20, true), nullptr; }, nullptr);
         pthread_join(thread, nullptr);
     }
     return 0;
@@ -196,8 +197,9 @@ void on_signal(int) {
     signals_seen.fetch_add(1);
 }
 
-// Runs over an allocator that may be interrupted (bump.cpp) until so many signals came, on their own stack if the
-// second argument is "aside". Prints how many thousands of blocks the program had, and how many signals came.
+// Runs over an allocator that may be interrupted (bump.cpp) until so many signals came, on their own stack if
+// the second argument is "aside". Prints how many thousands of blocks the program had, and how many signals
+// came.
 int signals(char** arguments) {
     static std::uint64_t rounds = 0;
     static char other_stack[65536];
@@ -214,7 +216,8 @@ int signals(char** arguments) {
     for (; signals_seen < enough; ++rounds) allocate(1000, 32, true);
     setitimer(ITIMER_REAL, &never, nullptr);
     char text[64];
-    const int length = snprintf(text, sizeof text, "%llu %u\n", static_cast<unsigned long long>(rounds), signals_seen.load());
+    const int length = snprintf(text, sizeof text, "%llu %u\n", static_cast<unsigned long long>(rounds),
+                                signals_seen.load());
     return write(1, text, static_cast<std::size_t>(length)) == length ? 0 : 1;
 }
 
@@ -239,8 +242,7 @@ int jumps(char**) {
 }
 int exceptions(char**) {
     int caught = 0;
-    for (int i = 0; i != 100; ++i)
-        try {
+    for (int i = 0; i != 100; ++i) try {
             throwing(20);
         } catch (int) {
             ++caught;
@@ -274,8 +276,9 @@ int coroutines(char**) {
 [[gnu::noinline]] void allocate_in_every_way(std::size_t room_bytes) {
     auto* room = static_cast<char*>(alloca(room_bytes));
     asm volatile("" : : "r"(room) : "memory");
-    void* blocks[16] = {malloc(501), calloc(1, 502), realloc(nullptr, 503), aligned_alloc(64, 504), memalign(64, 505),
-                        valloc(506), pvalloc(507), reallocarray(nullptr, 1, 508)};
+    void* blocks[16] = {
+        malloc(501),       calloc(1, 502), realloc(nullptr, 503), aligned_alloc(64, 504),
+        memalign(64, 505), valloc(506),    pvalloc(507),          reallocarray(nullptr, 1, 508)};
     if (posix_memalign(&blocks[8], 64, 509) != 0) abort();
     blocks[0] = realloc(blocks[0], 510);
     blocks[1] = reallocarray(blocks[1], 1, 511);
@@ -300,13 +303,14 @@ std::uint32_t allowed(std::vector<sock_filter>& rules, std::initializer_list<int
     return static_cast<std::uint32_t>(rules.size());
 }
 
-// Only what glibc itself needs for memory and threads: no open, no getpid, gettid, sched_getaffinity, sched_yield.
+// Only what glibc itself needs for memory and threads: no open, no getpid, gettid, sched_getaffinity,
+// sched_yield.
 int seccomp(char**) {
     allocate(1, 10, true);
     std::vector<sock_filter> rules;
-    allowed(rules, {SYS_mmap, SYS_munmap, SYS_brk, SYS_futex, SYS_exit, SYS_exit_group, SYS_write, SYS_mprotect,
-                    SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-                    SYS_rt_sigaction, SYS_madvise});
+    allowed(rules, {SYS_mmap, SYS_munmap, SYS_brk, SYS_futex, SYS_exit, SYS_exit_group, SYS_write,
+                    SYS_mprotect, SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_rt_sigprocmask,
+                    SYS_rt_sigreturn, SYS_rt_sigaction, SYS_madvise});
     sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 77;
@@ -343,14 +347,18 @@ int many_events(char** arguments) {
 void left(int depth, unsigned number);
 [[gnu::noinline]] void right(int depth, unsigned number) {
     if (depth == 0) return allocate(1, 8, true);
-    if ((number & 1) != 0) right(depth - 1, number >> 1);
-    else left(depth - 1, number >> 1);
+    if ((number & 1) != 0)
+        right(depth - 1, number >> 1);
+    else
+        left(depth - 1, number >> 1);
     asm volatile("");
 }
 [[gnu::noinline]] void left(int depth, unsigned number) {
     if (depth == 0) return allocate(1, 8, true);
-    if ((number & 1) != 0) right(depth - 1, number >> 1);
-    else left(depth - 1, number >> 1);
+    if ((number & 1) != 0)
+        right(depth - 1, number >> 1);
+    else
+        left(depth - 1, number >> 1);
     asm volatile("");
 }
 int contexts(char** arguments) {
@@ -359,7 +367,8 @@ int contexts(char** arguments) {
     return 0;
 }
 
-// Calls `work` of each library, one after the other, all at one address if the system plays along: prints whether.
+// Calls `work` of each library, one after the other, all at one address if the system plays along: prints
+// whether.
 int libraries(char** arguments) {
     void* first = nullptr;
     bool same = true;
@@ -379,13 +388,28 @@ int libraries(char** arguments) {
 } // namespace
 
 const scenario process_scenarios[] = {
-    {"fork", fork_child},       {"clone", raw_clone},         {"forks", fork_of_fork},
-    {"fork-threads", fork_among_threads}, {"vfork", vfork_child}, {"spawn", spawn}, {"exec", exec},
-    {"threads", threads},       {"turns", threads_in_turn},   {"late", late_frees},
-    {"signals", signals},       {"jumps", jumps}, {"exceptions", exceptions},
-    {"coroutines", coroutines}, {"every-way", every_way}, {"abort", abort_at_end},      {"kill", kill_at_end},
-    {"seccomp", seccomp},       {"clearenv", no_environment}, {"events", many_events},
-    {"contexts", contexts},     {"libraries", libraries},
+    {"fork", fork_child},
+    {"clone", raw_clone},
+    {"forks", fork_of_fork},
+    {"fork-threads", fork_among_threads},
+    {"vfork", vfork_child},
+    {"spawn", spawn},
+    {"exec", exec},
+    {"threads", threads},
+    {"turns", threads_in_turn},
+    {"late", late_frees},
+    {"signals", signals},
+    {"jumps", jumps},
+    {"exceptions", exceptions},
+    {"coroutines", coroutines},
+    {"every-way", every_way},
+    {"abort", abort_at_end},
+    {"kill", kill_at_end},
+    {"seccomp", seccomp},
+    {"clearenv", no_environment},
+    {"events", many_events},
+    {"contexts", contexts},
+    {"libraries", libraries},
 };
 const std::size_t process_scenario_count = sizeof process_scenarios / sizeof *process_scenarios;
 

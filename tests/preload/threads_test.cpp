@@ -48,9 +48,11 @@ TEST_P(threads, may_be_interrupted_anywhere_by_handlers_that_allocate) {
         const seen_process with = segment.only_process(), without = idle.only_process();
         EXPECT_EQ(with.counters.allocations - without.counters.allocations, thousands * 1000 + signals * 2);
         EXPECT_EQ(with.counters.frees - without.counters.frees, thousands * 1000 + signals * 2);
-        EXPECT_EQ(with.counters.allocated_bytes - without.counters.allocated_bytes, thousands * 32000 + signals * 32);
+        EXPECT_EQ(with.counters.allocated_bytes - without.counters.allocated_bytes,
+                  thousands * 32000 + signals * 32);
         if (GetParam() == ALLOT_MODE_FULL) {
-            EXPECT_EQ(segment.events().size() + with.counters.dropped_events, with.counters.allocations + with.counters.frees);
+            EXPECT_EQ(segment.events().size() + with.counters.dropped_events,
+                      with.counters.allocations + with.counters.frees);
         } else {
             EXPECT_EQ(with.entry.live_basis, ALLOT_BASIS_USABLE);
             EXPECT_EQ(with.live_bytes, without.live_bytes);
@@ -83,7 +85,8 @@ TEST(threads_full, stamp_every_block_before_its_free) {
         std::stable_sort(events.begin(), events.end(), [](auto& a, auto& b) { return a.stamp < b.stamp; });
         bool live = false;
         for (const seen_event& e : events) {
-            const bool allocates = e.kind == ALLOT_EVENT_ALLOCATE || e.kind == ALLOT_EVENT_REALLOCATE_ALLOCATE;
+            const bool allocates =
+                e.kind == ALLOT_EVENT_ALLOCATE || e.kind == ALLOT_EVENT_REALLOCATE_ALLOCATE;
             EXPECT_NE(live, allocates) << address;
             live = allocates;
         }

@@ -1,4 +1,5 @@
-// Full mode's call trees: whole where they can be, said to be short where not, bounded, and of the right library.
+// Full mode's call trees: whole where they can be, said to be short where not, bounded, and of the right
+// library.
 
 #include "harness.hpp"
 
@@ -110,7 +111,8 @@ TEST(trees, drop_stacks_but_no_events_when_there_is_no_page_left) {
     EXPECT_EQ(segment.events().size(), p.counters.allocations + p.counters.frees);
     EXPECT_LE(segment.header().page_next, 5u);
     std::uint64_t dropped = 0;
-    for (const seen_event& e : segment.events()) dropped += e.kind == ALLOT_EVENT_ALLOCATE && e.node == ALLOT_NODE_DROPPED;
+    for (const seen_event& e : segment.events())
+        dropped += e.kind == ALLOT_EVENT_ALLOCATE && e.node == ALLOT_NODE_DROPPED;
     EXPECT_EQ(dropped, p.counters.dropped_stacks);
 }
 
@@ -144,9 +146,9 @@ TEST(trees, name_the_library_that_was_loaded_then) {
             EXPECT_GE(segment.stack(e.node, complete).size(), 9u);
             EXPECT_TRUE(complete);
             const auto& page = segment.page(e.node / ALLOT_WIRE_NODES_PER_PAGE);
-            const auto& node = reinterpret_cast<const allot_wire_node*>(&page)[e.node % ALLOT_WIRE_NODES_PER_PAGE];
-            for (const auto& m : modules)
-                seen += m.id == node.module && m.path == path;
+            const auto& node =
+                reinterpret_cast<const allot_wire_node*>(&page)[e.node % ALLOT_WIRE_NODES_PER_PAGE];
+            for (const auto& m : modules) seen += m.id == node.module && m.path == path;
         }
         EXPECT_EQ(seen, 3u) << path;
     };

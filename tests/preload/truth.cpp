@@ -1,5 +1,6 @@
-// An independent count of what programs ask of malloc, preloaded behind the library: every call that a program makes
-// arrives here too. It keeps its counts in the file that TRUTH names, so that any way to end leaves them.
+// An independent count of what programs ask of malloc, preloaded behind the library: every call that a
+// program makes arrives here too. It keeps its counts in the file that TRUTH names, so that any way to end
+// leaves them.
 
 #include <atomic>
 #include <cstddef>
@@ -45,7 +46,9 @@ void* __libc_memalign(std::size_t, std::size_t);
 void* malloc(std::size_t size) { return allocated(__libc_malloc(size), size); }
 void* calloc(std::size_t n, std::size_t each) { return allocated(__libc_calloc(n, each), n * each); }
 void* memalign(std::size_t align, std::size_t size) { return allocated(__libc_memalign(align, size), size); }
-void* aligned_alloc(std::size_t align, std::size_t size) { return allocated(__libc_memalign(align, size), size); }
+void* aligned_alloc(std::size_t align, std::size_t size) {
+    return allocated(__libc_memalign(align, size), size);
+}
 void free(void* block) {
     if (block != nullptr) ++truth().frees;
     __libc_free(block);

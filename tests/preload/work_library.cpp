@@ -5,7 +5,8 @@
 extern "C" [[gnu::noinline]] void work_inner(int depth) {
     char room[ALLOT_WORK_ROOM];
     asm volatile("" : : "r"(room) : "memory");
-    if (depth != 0) work_inner(depth - 1);
+    if (depth != 0)
+        work_inner(depth - 1);
     else {
         void* block = malloc(ALLOT_WORK_SIZE);
         asm volatile("" : "+r"(block) : : "memory");

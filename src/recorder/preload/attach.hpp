@@ -16,7 +16,8 @@ namespace allot::recorder {
 // False: it is under way on this very path (the dynamic linker allocates inside), use libc's own functions.
 bool start() noexcept;
 
-// The state of this process, attached if need be (a forked child does so at its first hook). Null: unobserved.
+// The state of this process, attached if need be (a forked child does so at its first hook). Null:
+// unobserved.
 process_state* ensure_process() noexcept;
 
 // Gives the calling thread its entry. Null: it has none (see thread_kind), or is unobserved.

@@ -1,8 +1,9 @@
 // call_tree: from the running thread's stack to its node in the segment.
 //
-// Use it in full mode, guarded against re-entry by the caller (thread_block::inside): what is new takes a lock.
-// Recursion is folded once a process has very many nodes: a frame that is its own ancestor leads back to that one.
-// Threads: any; look-ups wait for nobody. Cost: the stack cache's, and one look-up for each new frame.
+// Use it in full mode, guarded against re-entry by the caller (thread_block::inside): what is new takes a
+// lock. Recursion is folded once a process has very many nodes: a frame that is its own ancestor leads back
+// to that one. Threads: any; look-ups wait for nobody. Cost: the stack cache's, and one look-up for each new
+// frame.
 #pragma once
 
 #include <recorder/preload/state.hpp>
@@ -14,7 +15,8 @@ namespace allot::recorder {
 inline constexpr std::uint64_t nodes_before_folding = 1'000'000; // of a process
 inline constexpr std::uint64_t nodes_max = std::uint64_t{3} << 20;
 
-// The node of the stack outwards of `frame`, a hook's __builtin_frame_address(0). Counts short and dropped stacks.
+// The node of the stack outwards of `frame`, a hook's __builtin_frame_address(0). Counts short and dropped
+// stacks.
 [[gnu::always_inline]] inline std::uint32_t node_of_stack(thread_block& mine, const void* frame) noexcept;
 
 // The same, after a capture that found new frames, or a stack that does not end well.

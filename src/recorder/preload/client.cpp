@@ -2,8 +2,8 @@
 
 #include <recorder/preload/attach.hpp>
 
-// What an observed program may ask. The functions read the segment's counters as any outsider does; they allocate
-// nothing and take no lock.
+// What an observed program may ask. The functions read the segment's counters as any outsider does; they
+// allocate nothing and take no lock.
 
 namespace allot::recorder {
 namespace {
@@ -34,7 +34,9 @@ int process_totals(allot_client_totals* into) noexcept {
     add_counters(sum, process->entry->ended);
     for (std::uint32_t i = 0; i != ALLOT_FIXED.segment.thread_count; ++i) {
         const allot_wire_thread* entry = ALLOT_FIXED.segment.thread(i);
-        if (__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != ALLOT_LIVE || entry->process_serial != process->serial)
+        // An ended thread's counters stay in its entry until the collector moves them into the process's.
+        const std::uint32_t state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
+        if ((state != ALLOT_LIVE && state != ALLOT_ENDED) || entry->process_serial != process->serial)
             continue;
         add_counters(sum, entry->counters);
         sum.live_bytes += entry->live_unflushed_max_bytes - entry->live_headroom_bytes;

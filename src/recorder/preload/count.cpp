@@ -3,10 +3,11 @@
 
 // Count mode: exact totals, live bytes and peak, nothing else.
 //
-// The hot path is as short as it can be made: a few single-instruction additions to the thread's entry in the segment,
-// so that a signal handler that allocates in between loses nothing and whoever reads the segment, even after a kill -9,
-// has the last word. A thread that is not attached adds to `unattached_entry`, whose headroom is so far below zero that
-// both tests below fail: one branch serves "new maximum", "time to flush", "not attached" and "forked".
+// The hot path is as short as it can be made: a few single-instruction additions to the thread's entry in the
+// segment, so that a signal handler that allocates in between loses nothing and whoever reads the segment,
+// even after a kill -9, has the last word. A thread that is not attached adds to `unattached_entry`, whose
+// headroom is so far below zero that both tests below fail: one branch serves "new maximum", "time to flush",
+// "not attached" and "forked".
 
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -18,7 +19,9 @@ void flush_live_at_once(process_state& process, std::int64_t change, std::int64_
     const auto flush_into = [&](std::int64_t& sum, std::int64_t& peak) {
         const std::int64_t reached = __atomic_fetch_add(&sum, change, __ATOMIC_RELAXED) + highest;
         std::int64_t known = __atomic_load_n(&peak, __ATOMIC_RELAXED);
-        while (reached > known && !__atomic_compare_exchange_n(&peak, &known, reached, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+        while (reached > known && !__atomic_compare_exchange_n(&peak, &known, reached, true, __ATOMIC_RELAXED,
+                                                               __ATOMIC_RELAXED)) {
+        }
     };
     flush_into(ALLOT_FIXED.segment.header->live_bytes, ALLOT_FIXED.segment.header->peak_live_bytes);
     flush_into(process.entry->live_flushed_bytes, process.entry->peak_live_bytes);
@@ -42,7 +45,8 @@ void flush_live(thread_slot& slot, allot_wire_thread& entry, process_state& proc
 namespace {
 
 [[gnu::always_inline]] inline allot_wire_thread& here() noexcept {
-    return *reinterpret_cast<allot_wire_thread*>(reinterpret_cast<char*>(&unattached_entry) + current_slot->entry_distance);
+    return *reinterpret_cast<allot_wire_thread*>(reinterpret_cast<char*>(&unattached_entry) +
+                                                 current_slot->entry_distance);
 }
 
 // After the headroom has changed: keeps the maximum, and flushes when the change is large.
@@ -53,7 +57,8 @@ void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process)
         add(entry.live_headroom_bytes, above);
     }
     const auto batch = static_cast<std::int64_t>(ALLOT_FIXED.batch_bytes);
-    if (entry.live_unflushed_max_bytes > batch || entry.live_headroom_bytes > batch) flush_live(slot, entry, process);
+    if (entry.live_unflushed_max_bytes > batch || entry.live_headroom_bytes > batch)
+        flush_live(slot, entry, process);
 }
 
 // The hot path could not finish: a new maximum, a flush, or no entry yet, in which case nothing was counted.
@@ -77,7 +82,8 @@ void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process)
     if (current_slot->entry_distance != 0) [[likely]] {
         add(entry.live_unflushed_max_bytes, above);
         add(entry.live_headroom_bytes, above);
-        if (entry.live_unflushed_max_bytes <= static_cast<std::int64_t>(ALLOT_FIXED.batch_bytes)) [[likely]] return block;
+        if (entry.live_unflushed_max_bytes <= static_cast<std::int64_t>(ALLOT_FIXED.batch_bytes)) [[likely]]
+            return block;
     }
     count_slowly({1, 0, 0, size, usable});
     return block;
@@ -88,9 +94,12 @@ void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process)
     count_slowly({0, 1, 0, 0, -usable});
     ALLOT_FIXED.real.free(block);
 }
-[[gnu::noinline, gnu::cold]] void* reallocated_far_off(void* block, std::size_t size, std::int64_t growth) noexcept {
-    if (block == nullptr) count_slowly({0, 1, 0, 0, growth});
-    else count_slowly({1, 1, 1, size, growth});
+[[gnu::noinline, gnu::cold]] void* reallocated_far_off(void* block, std::size_t size,
+                                                       std::int64_t growth) noexcept {
+    if (block == nullptr)
+        count_slowly({0, 1, 0, 0, growth});
+    else
+        count_slowly({1, 1, 1, size, growth});
     return block;
 }
 
@@ -99,7 +108,9 @@ struct glibc_chunk { // the word before the block: size of the chunk, and three 
     [[gnu::always_inline]] static std::int64_t usable(const void* block) noexcept {
         std::int64_t word = static_cast<const std::int64_t*>(block)[-1];
         bool mapped; // a chunk of its own pages has a header of two words
-        asm("testb $2, %b1" : "=@ccnz"(mapped) : "r"(word)); // the compiler's own choice is two instructions longer
+        asm("testb $2, %b1"
+            : "=@ccnz"(mapped)
+            : "r"(word)); // the compiler's own choice is two instructions longer
         if (mapped) [[unlikely]] {
             word -= 8;
             asm("" : "+r"(word)); // and keeps this a branch
@@ -120,13 +131,15 @@ struct unknown_size {
 template <std::int64_t Batch> // 0: from the header
 [[gnu::always_inline]] inline bool is_far_below(const allot_wire_thread& entry) noexcept {
     const auto headroom = static_cast<std::uint64_t>(entry.live_headroom_bytes);
-    return headroom > static_cast<std::uint64_t>(Batch != 0 ? Batch : static_cast<std::int64_t>(ALLOT_FIXED.batch_bytes));
+    return headroom > static_cast<std::uint64_t>(
+                          Batch != 0 ? Batch : static_cast<std::int64_t>(ALLOT_FIXED.batch_bytes));
 }
 
 template <class Size, std::int64_t Batch>
 struct count {
     [[gnu::always_inline]] static void* allocated(void* block, std::size_t size) noexcept {
-        if (block == nullptr) [[unlikely]] return nullptr;
+        if (block == nullptr) [[unlikely]]
+            return nullptr;
         allot_wire_thread& entry = here();
         add_one(entry.counters.allocations);
         add(entry.counters.allocated_bytes, size);
@@ -137,7 +150,9 @@ struct count {
     }
 
     static void* malloc(std::size_t size) { return allocated(ALLOT_FIXED.real.malloc(size), size); }
-    static void* calloc(std::size_t n, std::size_t each) { return allocated(ALLOT_FIXED.real.calloc(n, each), n * each); }
+    static void* calloc(std::size_t n, std::size_t each) {
+        return allocated(ALLOT_FIXED.real.calloc(n, each), n * each);
+    }
     static void* aligned_alloc(std::size_t align, std::size_t size) {
         return allocated(ALLOT_FIXED.real.aligned_alloc(align, size), size);
     }
@@ -153,12 +168,14 @@ struct count {
     }
 
     static void free(void* block) {
-        if (block == nullptr) [[unlikely]] return;
+        if (block == nullptr) [[unlikely]]
+            return;
         allot_wire_thread& entry = here();
         add_one(entry.counters.frees);
         const std::int64_t usable = Size::usable(block);
         add(entry.live_headroom_bytes, usable);
-        if (is_far_below<Batch>(entry)) [[unlikely]] return freed_far_below(block, usable);
+        if (is_far_below<Batch>(entry)) [[unlikely]]
+            return freed_far_below(block, usable);
         ALLOT_FIXED.real.free(block);
     }
 
@@ -171,7 +188,8 @@ struct count {
         add_one(entry.counters.frees);
         if (block == nullptr) { // freed
             add(entry.live_headroom_bytes, before);
-            if (is_far_below<Batch>(entry)) [[unlikely]] return reallocated_far_off(nullptr, 0, -before);
+            if (is_far_below<Batch>(entry)) [[unlikely]]
+                return reallocated_far_off(nullptr, 0, -before);
             return nullptr;
         }
         add_one(entry.counters.allocations);
@@ -179,7 +197,8 @@ struct count {
         add(entry.counters.allocated_bytes, size);
         const std::int64_t growth = Size::usable(block) - before;
         add(entry.live_headroom_bytes, -growth);
-        if (is_far_below<Batch>(entry)) [[unlikely]] return reallocated_far_off(block, size, growth);
+        if (is_far_below<Batch>(entry)) [[unlikely]]
+            return reallocated_far_off(block, size, growth);
         return block;
     }
 
@@ -190,18 +209,23 @@ struct count {
         return realloc(old, size);
     }
 
-    static constexpr allocation_functions functions{malloc,        free,     calloc, realloc, reallocarray, posix_memalign,
-                                                    aligned_alloc, memalign, valloc, pvalloc, nullptr};
+    static constexpr allocation_functions functions{malloc,       free,           calloc,        realloc,
+                                                    reallocarray, posix_memalign, aligned_alloc, memalign,
+                                                    valloc,       pvalloc,        nullptr};
 };
 
 } // namespace
 
 allocation_functions count_functions(bool glibc_chunks, bool live_known, bool usual_batch) noexcept {
     allocation_functions chosen;
-    if (glibc_chunks && usual_batch) chosen = count<glibc_chunk, 256 * 1024>::functions;
-    else if (glibc_chunks) chosen = count<glibc_chunk, 0>::functions;
-    else if (live_known) chosen = count<own_function, 0>::functions;
-    else chosen = count<unknown_size, 0>::functions;
+    if (glibc_chunks && usual_batch)
+        chosen = count<glibc_chunk, 256 * 1024>::functions;
+    else if (glibc_chunks)
+        chosen = count<glibc_chunk, 0>::functions;
+    else if (live_known)
+        chosen = count<own_function, 0>::functions;
+    else
+        chosen = count<unknown_size, 0>::functions;
     chosen.malloc_usable_size = ALLOT_FIXED.real.malloc_usable_size;
     return chosen;
 }

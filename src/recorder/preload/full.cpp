@@ -4,11 +4,12 @@
 
 // Full mode: every call becomes an event in the thread's ring, an allocation with the node of its stack.
 //
-// Order: a free is stamped and written before the real free, an allocation after the real allocation, so that whoever
-// gets the block next is stamped later. `busy` in the segment spans stamp and head and nothing that waits; `inside` in
-// private memory spans the whole hook. A signal handler that allocates in between counts, and its event is dropped and
-// said to be. errno is left alone: no wrapper of libc's is called. The frame that is handed around is the hook's own:
-// two words, the caller's rbp and the return address, which is why the exported functions only jump here.
+// Order: a free is stamped and written before the real free, an allocation after the real allocation, so that
+// whoever gets the block next is stamped later. `busy` in the segment spans stamp and head and nothing that
+// waits; `inside` in private memory spans the whole hook. A signal handler that allocates in between counts,
+// and its event is dropped and said to be. errno is left alone: no wrapper of libc's is called. The frame
+// that is handed around is the hook's own: two words, the caller's rbp and the return address, which is why
+// the exported functions only jump here.
 
 namespace allot::recorder {
 namespace {
@@ -51,14 +52,16 @@ struct call {
 [[gnu::always_inline]] inline void put(ring_producer& out, allot_wire_thread& entry, allot_wire_event kind,
                                        const void* block, std::uint64_t size, std::uint32_t node) noexcept {
     set_busy(entry, 1);
-    if (is_allocation(kind)) out.allocate(kind, now(), block, size, node);
-    else out.free(kind, now(), block);
+    if (is_allocation(kind))
+        out.allocate(kind, now(), block, size, node);
+    else
+        out.free(kind, now(), block);
     set_busy(entry, 0);
 }
 
 // Into the ring that the process's threads share. False: dropped. Expects: guarded against re-entry.
-[[gnu::noinline, gnu::cold]] bool put_shared(process_state& process, allot_wire_thread& entry, const call& made,
-                                             std::uint32_t node) noexcept {
+[[gnu::noinline, gnu::cold]] bool put_shared(process_state& process, allot_wire_thread& entry,
+                                             const call& made, std::uint32_t node) noexcept {
     const hook_mutex::guard hold(process.overflow_lock);
     if (!open_overflow(process) || !ready(process, process.overflow)) return false;
     put(process.overflow, entry, made.kind, made.block, made.size, node);
@@ -66,7 +69,8 @@ struct call {
 }
 
 // The thread's ring is full, or it has none. Expects: block.inside is set.
-[[gnu::noinline, gnu::cold]] void put_slowly(thread_block& mine, const call& made, std::uint32_t node) noexcept {
+[[gnu::noinline, gnu::cold]] void put_slowly(thread_block& mine, const call& made,
+                                             std::uint32_t node) noexcept {
     process_state& process = *ALLOT_FIXED.process;
     allot_wire_thread& entry = *mine.entry;
     if (mine.out.is_open()) {
@@ -83,7 +87,8 @@ struct call {
 // Null: this call goes the slow way.
 [[gnu::always_inline]] inline thread_block* enter() noexcept {
     thread_block* mine = current_slot->block;
-    if (mine == nullptr || mine->inside != 0) [[unlikely]] return nullptr;
+    if (mine == nullptr || mine->inside != 0) [[unlikely]]
+        return nullptr;
     mine->inside = 1;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return mine;
@@ -96,9 +101,11 @@ struct call {
 [[gnu::always_inline]] inline void note_allocation(allot_wire_event kind, const void* block, std::size_t size,
                                                    const void* frame) noexcept {
     const std::uint64_t moved = kind == ALLOT_EVENT_REALLOCATE_ALLOCATE ? 1 : 0;
-    if (ALLOT_FIXED.segment.stopped()) [[unlikely]] return;
+    if (ALLOT_FIXED.segment.stopped()) [[unlikely]]
+        return;
     thread_block* mine = enter();
-    if (mine == nullptr) [[unlikely]] return note_slowly({{1, moved, moved, size, 0}, kind, block, size, frame});
+    if (mine == nullptr) [[unlikely]]
+        return note_slowly({{1, moved, moved, size, 0}, kind, block, size, frame});
     allot_wire_thread& entry = *mine->entry;
     add_one(entry.counters.allocations);
     add(entry.counters.allocated_bytes, size);
@@ -107,21 +114,27 @@ struct call {
         add_one(entry.counters.reallocations);
     }
     const std::uint32_t node = node_of_stack(*mine, frame);
-    if (mine->out.has_room()) [[likely]] put(mine->out, entry, kind, block, size, node);
-    else put_slowly(*mine, {{}, kind, block, size, frame}, node);
+    if (mine->out.has_room()) [[likely]]
+        put(mine->out, entry, kind, block, size, node);
+    else
+        put_slowly(*mine, {{}, kind, block, size, frame}, node);
     leave(*mine);
 }
 
 // What is freed, may be freed by the realloc under way, or was not after all.
 [[gnu::always_inline]] inline void note_free(allot_wire_event kind, const void* block) noexcept {
     const std::uint64_t counted = kind == ALLOT_EVENT_FREE ? 1 : 0;
-    if (ALLOT_FIXED.segment.stopped()) [[unlikely]] return;
+    if (ALLOT_FIXED.segment.stopped()) [[unlikely]]
+        return;
     thread_block* mine = enter();
-    if (mine == nullptr) [[unlikely]] return note_slowly({{0, counted, 0, 0, 0}, kind, block, 0, nullptr});
+    if (mine == nullptr) [[unlikely]]
+        return note_slowly({{0, counted, 0, 0, 0}, kind, block, 0, nullptr});
     allot_wire_thread& entry = *mine->entry;
     if (counted != 0) add_one(entry.counters.frees);
-    if (mine->out.has_room()) [[likely]] put(mine->out, entry, kind, block, 0, 0);
-    else put_slowly(*mine, {{}, kind, block, 0, nullptr}, 0);
+    if (mine->out.has_room()) [[likely]]
+        put(mine->out, entry, kind, block, 0, 0);
+    else
+        put_slowly(*mine, {{}, kind, block, 0, nullptr}, 0);
     leave(*mine);
 }
 
@@ -139,7 +152,8 @@ void note_without_entry(process_state& process, const call& made) noexcept {
 void note_slowly(const call& made) noexcept {
     process_state* process = ensure_process();
     if (process == nullptr) return;
-    if (current_slot->entry == nullptr && attach_thread(*process) == nullptr) return note_without_entry(*process, made);
+    if (current_slot->entry == nullptr && attach_thread(*process) == nullptr)
+        return note_without_entry(*process, made);
     allot_wire_thread& entry = *current_slot->entry;
     add_to_thread(entry, made.by);
     thread_block* mine = enter();
@@ -149,10 +163,11 @@ void note_slowly(const call& made) noexcept {
     leave(*mine);
 }
 
-// Inlined into each hook, like all that takes a frame: a hook that ended by jumping here would have given its frame up,
-// and the caller's rbp in it would be overwritten.
+// Inlined into each hook, like all that takes a frame: a hook that ended by jumping here would have given its
+// frame up, and the caller's rbp in it would be overwritten.
 [[gnu::always_inline]] inline void* allocated(void* block, std::size_t size, const void* frame) noexcept {
-    if (block != nullptr) [[likely]] note_allocation(ALLOT_EVENT_ALLOCATE, block, size, frame);
+    if (block != nullptr) [[likely]]
+        note_allocation(ALLOT_EVENT_ALLOCATE, block, size, frame);
     return block;
 }
 
@@ -190,8 +205,10 @@ void hook_free(void* block) {
     }
     note_free(ALLOT_EVENT_REALLOCATE_FREE, old);
     void* block = ALLOT_FIXED.real.realloc(old, size);
-    if (block != nullptr) note_allocation(ALLOT_EVENT_REALLOCATE_ALLOCATE, block, size, frame);
-    else note_free(size != 0 ? ALLOT_EVENT_REALLOCATE_FAILED : ALLOT_EVENT_FREE, old);
+    if (block != nullptr)
+        note_allocation(ALLOT_EVENT_REALLOCATE_ALLOCATE, block, size, frame);
+    else
+        note_free(size != 0 ? ALLOT_EVENT_REALLOCATE_FAILED : ALLOT_EVENT_FREE, old);
     return block;
 }
 
@@ -207,8 +224,17 @@ void* hook_reallocarray(void* old, std::size_t n, std::size_t each) {
 } // namespace
 
 allocation_functions full_functions() noexcept {
-    return {hook_malloc,        hook_free,     hook_calloc, hook_realloc, hook_reallocarray, hook_posix_memalign,
-            hook_aligned_alloc, hook_memalign, hook_valloc, hook_pvalloc, ALLOT_FIXED.real.malloc_usable_size};
+    return {hook_malloc,
+            hook_free,
+            hook_calloc,
+            hook_realloc,
+            hook_reallocarray,
+            hook_posix_memalign,
+            hook_aligned_alloc,
+            hook_memalign,
+            hook_valloc,
+            hook_pvalloc,
+            ALLOT_FIXED.real.malloc_usable_size};
 }
 
 } // namespace allot::recorder

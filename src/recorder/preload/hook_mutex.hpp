@@ -1,9 +1,9 @@
 // hook_mutex: a mutex of four bytes that waits by futex alone.
 //
-// Use it in this library; elsewhere platform/threads has light_mutex, which yields to the scheduler while it is
-// contended: a system call that a program's seccomp filter need not allow, and that it never made itself.
-// Not recursive. All zero is unlocked. Threads: of one process; a wiped page after a fork unlocks it.
-// Cost: one compare-exchange when it is free.
+// Use it in this library; elsewhere platform/threads has light_mutex, which yields to the scheduler while it
+// is contended: a system call that a program's seccomp filter need not allow, and that it never made itself.
+// Not recursive. All zero is unlocked. Threads: of one process; a wiped page after a fork unlocks it. Cost:
+// one compare-exchange when it is free.
 //
 //     hook_mutex mutex{};
 //     { const hook_mutex::guard hold(mutex); ++shared; }
@@ -29,11 +29,13 @@ public:
 
     void lock() noexcept {
         std::uint32_t expected = 0;
-        if (!__atomic_compare_exchange_n(&state_, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) [[unlikely]]
+        if (!__atomic_compare_exchange_n(&state_, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            [[unlikely]]
             wait();
     }
     void unlock() noexcept {
-        if (__atomic_exchange_n(&state_, 0, __ATOMIC_RELEASE) == 2) [[unlikely]] futex_wake(&state_, 1);
+        if (__atomic_exchange_n(&state_, 0, __ATOMIC_RELEASE) == 2) [[unlikely]]
+            futex_wake(&state_, 1);
     }
 
 private:
@@ -41,7 +43,8 @@ private:
         for (int i = 0; i != 200; ++i) {
             std::uint32_t expected = 0;
             spin_pause();
-            if (__atomic_compare_exchange_n(&state_, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+            if (__atomic_compare_exchange_n(&state_, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+                return;
         }
         while (__atomic_exchange_n(&state_, 2, __ATOMIC_ACQUIRE) != 0)
             if (futex_wait(&state_, 2, 20'000'000) == futex_answer::refused) spin_pause();

@@ -5,10 +5,10 @@
 
 #include <errno.h>
 
-// What programs see of the library. Each function jumps through the fixed table, one indirect branch: to `start` at the
-// first call, then to the real function (unobserved), count or full. The jump must stay a jump, since full mode takes
-// the caller from the stack. `start` is re-entered by the dynamic linker's own allocations: those go to libc's
-// functions by their other names.
+// What programs see of the library. Each function jumps through the fixed table, one indirect branch: to
+// `start` at the first call, then to the real function (unobserved), count or full. The jump must stay a
+// jump, since full mode takes the caller from the stack. `start` is re-entered by the dynamic linker's own
+// allocations: those go to libc's functions by their other names.
 
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -82,9 +82,9 @@ std::size_t start_usable_size(void* block) {
 
 alignas(4096) constinit fixed_page fixed_storage = [] {
     fixed_page first{};
-    first.state.call = {start_malloc,         start_free,          start_calloc,   start_realloc, start_reallocarray,
-                        start_posix_memalign, start_aligned_alloc, start_memalign, start_valloc,  start_pvalloc,
-                        start_usable_size};
+    first.state.call = {start_malloc,       start_free,           start_calloc,        start_realloc,
+                        start_reallocarray, start_posix_memalign, start_aligned_alloc, start_memalign,
+                        start_valloc,       start_pvalloc,        start_usable_size};
     return first;
 }();
 
@@ -105,10 +105,14 @@ ALLOT_EXPORT int posix_memalign(void** block, std::size_t align, std::size_t siz
 ALLOT_EXPORT void* aligned_alloc(std::size_t align, std::size_t size) {
     return ALLOT_FIXED.call.aligned_alloc(align, size);
 }
-ALLOT_EXPORT void* memalign(std::size_t align, std::size_t size) { return ALLOT_FIXED.call.memalign(align, size); }
+ALLOT_EXPORT void* memalign(std::size_t align, std::size_t size) {
+    return ALLOT_FIXED.call.memalign(align, size);
+}
 ALLOT_EXPORT void* valloc(std::size_t size) { return ALLOT_FIXED.call.valloc(size); }
 ALLOT_EXPORT void* pvalloc(std::size_t size) { return ALLOT_FIXED.call.pvalloc(size); }
-ALLOT_EXPORT std::size_t malloc_usable_size(void* block) { return ALLOT_FIXED.call.malloc_usable_size(block); }
+ALLOT_EXPORT std::size_t malloc_usable_size(void* block) {
+    return ALLOT_FIXED.call.malloc_usable_size(block);
+}
 
 ALLOT_EXPORT int dlclose(void* handle) {
     if (!allot::recorder::start()) return -1; // by a signal handler in the middle of the first allocation

@@ -1,10 +1,10 @@
 // kernel: the system calls that the hooks make, without the C library between.
 //
 // Use it in this library only: a wrapper of libc's would set errno in the middle of somebody's malloc, may be
-// interposed by another preloaded library that allocates, or is a cancellation point. Answers are the kernel's own:
-// a negative number is -errno.
-// Threads: any, also in signal handlers and before libc has started.
-// After the start only map() (and futexes, platform/threads) are used, since a seccomp filter may forbid the rest.
+// interposed by another preloaded library that allocates, or is a cancellation point. Answers are the
+// kernel's own: a negative number is -errno. Threads: any, also in signal handlers and before libc has
+// started. After the start only map() (and futexes, platform/threads) are used, since a seccomp filter may
+// forbid the rest.
 //
 //     void* memory = kernel::map(1 << 16);
 //     if (memory == nullptr) return; // no memory: do without
@@ -20,7 +20,8 @@
 
 namespace allot::recorder::kernel {
 
-inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) noexcept {
+inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
+                 long f = 0) noexcept {
     long answer;
     register long r10 asm("r10") = d;
     register long r8 asm("r8") = e;
@@ -60,7 +61,8 @@ inline bool make_read_only(void* memory, std::size_t bytes) noexcept {
 }
 
 inline int open_shared(const char* path) noexcept {
-    return static_cast<int>(call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDWR | O_CLOEXEC | O_NOCTTY));
+    return static_cast<int>(
+        call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_RDWR | O_CLOEXEC | O_NOCTTY));
 }
 
 inline void close(int file) noexcept { call(SYS_close, file); }

@@ -4,8 +4,8 @@
 #include <elf.h>
 #include <link.h>
 
-// Reads other objects' headers in memory. An object's first page holds its ELF header in every file that ld, gold, lld
-// and mold make; where it does not, the build id is left out, nothing else.
+// Reads other objects' headers in memory. An object's first page holds its ELF header in every file that ld,
+// gold, lld and mold make; where it does not, the build id is left out, nothing else.
 
 namespace allot::recorder {
 namespace {
@@ -35,7 +35,8 @@ build_id find_build_id(const char* start, const char* end, std::uint64_t bias) n
     if (end - start < 4096) return {};
     ElfW(Ehdr) head;
     __builtin_memcpy(&head, start, sizeof head);
-    if (__builtin_memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(ElfW(Phdr))) return {};
+    if (__builtin_memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(ElfW(Phdr)))
+        return {};
     if (head.e_phoff > 4096 || head.e_phoff + head.e_phnum * sizeof(ElfW(Phdr)) > 4096) return {};
     for (std::size_t i = 0; i < head.e_phnum; ++i) {
         ElfW(Phdr) part;
@@ -43,7 +44,8 @@ build_id find_build_id(const char* start, const char* end, std::uint64_t bias) n
         if (part.p_type != PT_NOTE) continue;
         const char* notes = reinterpret_cast<const char*>(bias + part.p_vaddr);
         if (notes < start || notes > end || part.p_filesz > static_cast<std::uint64_t>(end - notes)) continue;
-        if (const build_id found = find_in_notes(notes, notes + part.p_filesz); found.length != 0) return found;
+        if (const build_id found = find_in_notes(notes, notes + part.p_filesz); found.length != 0)
+            return found;
     }
     return {};
 }
@@ -81,7 +83,8 @@ std::uint32_t module_list::add(std::uint64_t address, const char* executable, st
     const std::uint64_t bias = found.dlfo_link_map->l_addr;
     const build_id id = find_build_id(start, end, bias);
     name path = name_of(*found.dlfo_link_map, {executable, executable_length});
-    constexpr std::size_t path_bytes_max = 700; // the record stands on a stack that may be tiny; the end tells more
+    constexpr std::size_t path_bytes_max =
+        700; // the record stands on a stack that may be tiny; the end tells more
     if (path.length > path_bytes_max) path = {path.text + path.length - path_bytes_max, path_bytes_max};
 
     struct {

@@ -2,8 +2,8 @@
 
 #include <recorder/preload/kernel.hpp>
 
-// Tables are never unmapped: a look-up of another thread may still walk one. All but the last together are no larger
-// than the last.
+// Tables are never unmapped: a look-up of another thread may still walk one. All but the last together are no
+// larger than the last.
 
 namespace allot::recorder {
 
@@ -13,7 +13,8 @@ node_table::table* node_table::make(std::uint32_t bits) noexcept {
     return made;
 }
 
-void node_table::put(table& in, std::uint64_t return_address, std::uint32_t parent, std::uint32_t id) noexcept {
+void node_table::put(table& in, std::uint64_t return_address, std::uint32_t parent,
+                     std::uint32_t id) noexcept {
     const std::uint64_t mask = (std::uint64_t{1} << in.bits) - 1;
     std::uint64_t i = hash(return_address, parent) >> (64 - in.bits);
     while (in.entries()[i].id != 0) i = (i + 1) & mask;
@@ -49,7 +50,8 @@ void node_table::clear() noexcept {
     table* next = spare_;
     if (next != nullptr) {
         __atomic_store_n(&next->edition, next->edition + 1, __ATOMIC_RELEASE);
-        for (std::uint64_t i = 0; i >> next->bits == 0; ++i) __atomic_store_n(&next->entries()[i].id, 0, __ATOMIC_RELEASE);
+        for (std::uint64_t i = 0; i >> next->bits == 0; ++i)
+            __atomic_store_n(&next->entries()[i].id, 0, __ATOMIC_RELEASE);
         next->used = 0;
     }
     spare_ = current_;

@@ -1,10 +1,10 @@
 // node_table: which node of the call tree stands for (caller's node, return address).
 //
-// Use it beside a page_chain, which holds the nodes themselves. Look-ups take no lock; insert and clear are made under
-// one lock of the caller's. The danger: a look-up may run while the table grows or is cleared. So a table that was
-// replaced is never given back, an entry is published by its id last, and the one table that is used again after a
-// clear carries an edition that a look-up compares before it believes what it read.
-// All zero is an empty table. Memory comes from the system in steps of twice the size, at 16 bytes an entry.
+// Use it beside a page_chain, which holds the nodes themselves. Look-ups take no lock; insert and clear are
+// made under one lock of the caller's. The danger: a look-up may run while the table grows or is cleared. So
+// a table that was replaced is never given back, an entry is published by its id last, and the one table that
+// is used again after a clear carries an edition that a look-up compares before it believes what it read. All
+// zero is an empty table. Memory comes from the system in steps of twice the size, at 16 bytes an entry.
 // Cost: a look-up that hits is about 12 instructions and one cache line.
 //
 //     std::uint32_t id = nodes.find(return_address, parent);
@@ -21,7 +21,8 @@ public:
     // 0: not there.
     std::uint32_t find(std::uint64_t return_address, std::uint32_t parent) const noexcept {
         const table* in = __atomic_load_n(&current_, __ATOMIC_ACQUIRE);
-        if (in == nullptr) [[unlikely]] return 0;
+        if (in == nullptr) [[unlikely]]
+            return 0;
         const std::uint32_t edition = __atomic_load_n(&in->edition, __ATOMIC_ACQUIRE);
         const std::uint64_t mask = (std::uint64_t{1} << in->bits) - 1;
         for (std::uint64_t i = hash(return_address, parent) >> (64 - in->bits);; i = (i + 1) & mask) {

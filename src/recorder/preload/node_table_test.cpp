@@ -54,7 +54,8 @@ TEST(node_table, answers_as_a_map_does) { // model
     }
 }
 
-// A reader may miss what is new; it never gets the id of another pair, however often the table grows or is cleared.
+// A reader may miss what is new; it never gets the id of another pair, however often the table grows or is
+// cleared.
 TEST(node_table, never_gives_a_reader_a_wrong_id) {
     node_table nodes{};
     std::atomic<bool> stop = false;

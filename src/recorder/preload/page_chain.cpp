@@ -2,8 +2,9 @@
 
 #include <allot/platform/threads.hpp>
 
-// The stack of returned pages is shared by all processes. Only the collector pushes; a pop reads the link of a page
-// that another process may have popped and filled meanwhile, which the tag in the upper half then shows.
+// The stack of returned pages is shared by all processes. Only the collector pushes; a pop reads the link of
+// a page that another process may have popped and filled meanwhile, which the tag in the upper half then
+// shows.
 
 namespace allot::recorder {
 namespace {
@@ -16,7 +17,8 @@ std::uint32_t pop_returned(const segment_view& segment) noexcept {
         if (index == 0 || index >= segment.page_count_max) return 0;
         const std::uint32_t next = __atomic_load_n(&segment.page(index)->next, __ATOMIC_RELAXED);
         const std::uint64_t below = ((top >> 32) + 1) << 32 | next;
-        if (__atomic_compare_exchange_n(&header->page_free, &top, below, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        if (__atomic_compare_exchange_n(&header->page_free, &top, below, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
             return index;
     }
 }
@@ -28,7 +30,8 @@ std::uint32_t take_next(const segment_view& segment, std::uint32_t limit) noexce
     do {
         if (next >= limit) return 0;
         if (next == 0) { // page 0 is never handed out
-            __atomic_compare_exchange_n(&header->page_next, &next, 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+            __atomic_compare_exchange_n(&header->page_next, &next, 1, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED);
             next = __atomic_load_n(&header->page_next, __ATOMIC_RELAXED);
         }
     } while (!__atomic_compare_exchange_n(&header->page_next, &next, next + 1, false, __ATOMIC_ACQ_REL,

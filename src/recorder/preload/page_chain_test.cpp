@@ -29,10 +29,12 @@ TEST(page_chain, hands_out_nodes_and_says_when_there_is_no_page) { // usage
     pages in(10, 3);
     page_chain nodes{};
     std::uint32_t first = 0;
-    EXPECT_EQ(nodes.add_node(in.segment, &first, 42, {0x1000, ALLOT_NODE_ROOT, 3}), 1u * ALLOT_WIRE_NODES_PER_PAGE + 1);
+    EXPECT_EQ(nodes.add_node(in.segment, &first, 42, {0x1000, ALLOT_NODE_ROOT, 3}),
+              1u * ALLOT_WIRE_NODES_PER_PAGE + 1);
     EXPECT_EQ(first, 1u);
     EXPECT_EQ(in.segment.page(1)->process_serial, 42u);
-    for (int i = 1; i != 2 * 511; ++i) ASSERT_GE(nodes.add_node(in.segment, &first, 42, {1, 513, 0}), ALLOT_NODE_FIRST);
+    for (int i = 1; i != 2 * 511; ++i)
+        ASSERT_GE(nodes.add_node(in.segment, &first, 42, {1, 513, 0}), ALLOT_NODE_FIRST);
     EXPECT_EQ(in.segment.page(1)->next, 2u);
     EXPECT_EQ(in.segment.page(2)->used, 512u);
     EXPECT_EQ(nodes.add_node(in.segment, &first, 42, {1, 513, 0}), 0u);
@@ -65,7 +67,8 @@ TEST(page_chain, keeps_records_whole_within_pages) {
             allot_wire_record r;
             std::memcpy(&r, at + used, sizeof r);
             seen.push_back(r.bytes);
-            EXPECT_EQ(std::string(at + used + 8, r.bytes - 8u), std::string(r.bytes - 8u, static_cast<char>(r.bytes)));
+            EXPECT_EQ(std::string(at + used + 8, r.bytes - 8u),
+                      std::string(r.bytes - 8u, static_cast<char>(r.bytes)));
             used += (r.bytes + 7u) & ~7u;
         }
     }
@@ -97,7 +100,8 @@ TEST(page_chain, gives_no_page_to_two_processes) {
     page_chain chains[3] = {};
     std::uint32_t firsts[3] = {};
     std::vector<std::thread> threads;
-    for (std::uint64_t i = 0; i != 3; ++i) threads.emplace_back([&, i] { take(chains[i], firsts[i], i + 1); });
+    for (std::uint64_t i = 0; i != 3; ++i)
+        threads.emplace_back([&, i] { take(chains[i], firsts[i], i + 1); });
     for (auto& t : threads) t.join();
     std::set<std::uint32_t> pages_seen;
     for (std::uint64_t i = 0; i != 3; ++i)

@@ -2,9 +2,9 @@
 
 #include <recorder/preload/kernel.hpp>
 
-// A process makes itself known at its first hook call. A forked child does too, having found its private pages wiped:
-// it may be the child of a thread that held any lock and of a process with any number of threads. It makes no system
-// call but getpid and getppid. A vfork child is its parent here, until it execs.
+// A process makes itself known at its first hook call. A forked child does too, having found its private
+// pages wiped: it may be the child of a thread that held any lock and of a process with any number of
+// threads. It makes no system call but getpid and getppid. A vfork child is its parent here, until it execs.
 
 namespace allot::recorder {
 namespace {
@@ -26,7 +26,8 @@ allot_wire_process* claim(const segment_view& segment, std::uint32_t pid, std::u
 
 // All but the state, which the claim owns.
 void fill(allot_wire_process& entry, std::uint64_t serial, std::uint32_t pid, bool forked) noexcept {
-    __builtin_memset(reinterpret_cast<char*>(&entry) + sizeof entry.state, 0, sizeof entry - sizeof entry.state);
+    __builtin_memset(reinterpret_cast<char*>(&entry) + sizeof entry.state, 0,
+                     sizeof entry - sizeof entry.state);
     entry.pid = pid;
     entry.parent_pid = kernel::parent_id();
     entry.reason = ALLOT_FIXED.reason;
@@ -64,7 +65,8 @@ process_state* ensure_process() noexcept {
     process_state* process = ALLOT_FIXED.process;
     if (process == nullptr) return nullptr;
     std::uint32_t phase = phase_unattached;
-    if (__atomic_compare_exchange_n(&process->phase, &phase, phase_attaching, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (__atomic_compare_exchange_n(&process->phase, &phase, phase_attaching, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
         attach(*process);
     return __atomic_load_n(&process->phase, __ATOMIC_ACQUIRE) == phase_live ? process : nullptr;
 }

@@ -1,10 +1,11 @@
 // ring_producer: writes one ring's events, as recorder/wire.h lays them out.
 //
-// Use one per claimed ring; the collector is its only reader. Who shares a ring among threads locks around it.
-// The danger: one producer, so a signal handler on the same thread must not write while it interrupted a write (the
-// caller's busy flag sees to that). Words are written first and `head` is stored last, with release: who is killed in
-// between has written nothing. The room that is left is known without a look at the reader's line, until it is used up.
-// Borrows the ring header, its words and what it waits with. Cost: 8–12 instructions an event.
+// Use one per claimed ring; the collector is its only reader. Who shares a ring among threads locks around
+// it. The danger: one producer, so a signal handler on the same thread must not write while it interrupted a
+// write (the caller's busy flag sees to that). Words are written first and `head` is stored last, with
+// release: who is killed in between has written nothing. The room that is left is known without a look at the
+// reader's line, until it is used up. Borrows the ring header, its words and what it waits with. Cost: 8–12
+// instructions an event.
 //
 //     ring_producer out;
 //     out.open(header, words, ring_words, first_stamp);
@@ -24,7 +25,8 @@ public:
     static constexpr std::uint64_t event_words_max = 8;
 
     // Goes on at the ring's head, wherever an earlier producer left it.
-    void open(allot_wire_ring* ring, std::uint64_t* words, std::uint64_t word_count, std::uint64_t stamp) noexcept {
+    void open(allot_wire_ring* ring, std::uint64_t* words, std::uint64_t word_count,
+              std::uint64_t stamp) noexcept {
         ring_ = ring;
         words_ = words;
         count_ = word_count;
@@ -49,7 +51,8 @@ public:
     // Expects: has_room().
     void free(allot_wire_event kind, std::uint64_t stamp, const void* address) noexcept {
         std::uint64_t difference = stamp - stamp_;
-        if (difference >> 16 != 0) [[unlikely]] difference = write_stamp(stamp);
+        if (difference >> 16 != 0) [[unlikely]]
+            difference = write_stamp(stamp);
         stamp_ = stamp;
         words_[head_ & (count_ - 1)] = first_word(kind, difference, address);
         publish(1);
@@ -70,7 +73,8 @@ public:
     }
 
 private:
-    static std::uint64_t first_word(allot_wire_event kind, std::uint64_t difference, const void* address) noexcept {
+    static std::uint64_t first_word(allot_wire_event kind, std::uint64_t difference,
+                                    const void* address) noexcept {
         return static_cast<std::uint64_t>(kind) << 60 | difference << 44 |
                ((reinterpret_cast<std::uint64_t>(address) >> 3) & ALLOT_WIRE_ADDRESS_FIELD);
     }
@@ -93,7 +97,8 @@ private:
         stamp_ = stamp;
         const bool wide = size >= ALLOT_WIRE_SIZE_FIELD;
         const std::uint64_t needed = wide ? 3 : 2;
-        while (count_ - (head_ & (count_ - 1)) < needed) words_[head_++ & (count_ - 1)] = 0; // ALLOT_EVENT_PAD
+        while (count_ - (head_ & (count_ - 1)) < needed)
+            words_[head_++ & (count_ - 1)] = 0; // ALLOT_EVENT_PAD
         std::uint64_t* at = words_ + (head_ & (count_ - 1));
         at[0] = first_word(kind, difference, address);
         at[1] = std::uint64_t{node} << ALLOT_WIRE_SIZE_BITS | (wide ? ALLOT_WIRE_SIZE_FIELD : size);
@@ -107,7 +112,7 @@ private:
     std::uint64_t count_;   // a power of two
     std::uint64_t head_;
     std::uint64_t limit_;
-    std::uint64_t stamp_;   // of the last event
+    std::uint64_t stamp_; // of the last event
 };
 
 } // namespace allot::recorder

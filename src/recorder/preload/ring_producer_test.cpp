@@ -55,7 +55,8 @@ void write(ring_producer& out, const event& e) {
     const void* address = reinterpret_cast<const void*>(e.address);
     if (e.kind == ALLOT_EVENT_ALLOCATE || e.kind == ALLOT_EVENT_REALLOCATE_ALLOCATE)
         out.allocate(e.kind, e.stamp, address, e.size, e.node);
-    else out.free(e.kind, e.stamp, address);
+    else
+        out.free(e.kind, e.stamp, address);
 }
 
 // Often small, sometimes as large as it may be.
@@ -101,7 +102,8 @@ TEST(ring_producer, goes_on_where_an_earlier_producer_left_the_ring) {
     ring_producer out;
     out.open(&memory.ring, memory.words.data(), 64, 5);
     ASSERT_TRUE(out.make_room());
-    const event first{ALLOT_EVENT_ALLOCATE, 6, 64, ALLOT_WIRE_SIZE_FIELD, 9}, second{ALLOT_EVENT_FREE, 7, 64, 0, 0};
+    const event first{ALLOT_EVENT_ALLOCATE, 6, 64, ALLOT_WIRE_SIZE_FIELD, 9},
+        second{ALLOT_EVENT_FREE, 7, 64, 0, 0};
     write(out, first), write(out, second);
     std::uint64_t stamp = 5;
     EXPECT_EQ(memory.read(stamp), (std::vector{first, second}));
@@ -147,7 +149,9 @@ TEST(ring_producer, gives_a_reader_on_another_thread_every_event_unchanged) { //
         for (int i = 0; i != count; ++i) {
             const event e = random_event(random, stamp);
             while (!out.has_room() && !out.make_room())
-                if (!watch.wait(&header, &memory.ring.tail, __atomic_load_n(&memory.ring.tail, __ATOMIC_ACQUIRE))) ++dropped;
+                if (!watch.wait(&header, &memory.ring.tail,
+                                __atomic_load_n(&memory.ring.tail, __ATOMIC_ACQUIRE)))
+                    ++dropped;
             write(out, e);
         }
     });

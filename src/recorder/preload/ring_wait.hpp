@@ -1,9 +1,10 @@
 // consumer_watch: waits for a full ring to be read, and gives up on a reader that does not live.
 //
-// Use one per process, for all its rings. The danger is a hang: the reader may be killed, stopped or stuck while a
-// thread of the observed program waits in malloc. So each sleep is short, and after so many sleeps without a beat of
-// the reader's heart nobody waits any more, until the heart beats again. Signals that cut sleeps short are counted too.
-// All zero is its start. Threads: any. Cost: system calls; only called when a ring is full.
+// Use one per process, for all its rings. The danger is a hang: the reader may be killed, stopped or stuck
+// while a thread of the observed program waits in malloc. So each sleep is short, and after so many sleeps
+// without a beat of the reader's heart nobody waits any more, until the heart beats again. Signals that cut
+// sleeps short are counted too. All zero is its start. Threads: any. Cost: system calls; only called when a
+// ring is full.
 //
 //     consumer_watch watch{};
 //     while (!out.make_room())
@@ -19,8 +20,9 @@ namespace allot::recorder {
 class consumer_watch {
 public:
     static constexpr std::uint64_t sleep_ns = 20'000'000;
-    static constexpr std::uint32_t sleeps_max = 100;      // 2 s without a heartbeat
-    static constexpr std::uint32_t interruptions_max = 64; // a signal or refused sleep counts as this part of a sleep
+    static constexpr std::uint32_t sleeps_max = 100; // 2 s without a heartbeat
+    static constexpr std::uint32_t interruptions_max =
+        64; // a signal or refused sleep counts as this part of a sleep
 
     // Sleeps a little until *tail changes. False: do not wait, the reader is gone or the recording has ended.
     bool wait(const allot_wire_header* header, const std::uint64_t* tail, std::uint64_t seen_tail) noexcept {
@@ -33,8 +35,9 @@ public:
             return false;
         }
         // The futex is the low half of the word.
-        const auto answer = futex_wait(reinterpret_cast<const std::uint32_t*>(tail),
-                                       static_cast<std::uint32_t>(seen_tail), sleep_ns, futex_scope::process_shared);
+        const auto answer =
+            futex_wait(reinterpret_cast<const std::uint32_t*>(tail), static_cast<std::uint32_t>(seen_tail),
+                       sleep_ns, futex_scope::process_shared);
         if (answer == futex_answer::refused)
             for (int i = 0; i < 10000; ++i) spin_pause();
         if (answer != futex_answer::changed)

@@ -1,7 +1,8 @@
 // segment_view: where the parts of a mapped segment lie, after every offset in its header was checked.
 //
-// Use it once, at the attach, on a mapping whose size is known. Not for the collector, which makes the segment.
-// Borrows the mapping. Threads: read() on one; the accessors from any. Cost: read() some dozen comparisons.
+// Use it once, at the attach, on a mapping whose size is known. Not for the collector, which makes the
+// segment. Borrows the mapping. Threads: read() on one; the accessors from any. Cost: read() some dozen
+// comparisons.
 //
 //     segment_view segment;
 //     if (!segment.read(base, file_bytes)) return passive(); // not ours, or broken: say nothing, count nothing
@@ -32,7 +33,8 @@ struct segment_view {
 
     // Expects: index below the count.
     allot_wire_process* process(std::uint32_t index) const noexcept {
-        return reinterpret_cast<allot_wire_process*>(process_base + std::uint64_t{index} * process_entry_bytes);
+        return reinterpret_cast<allot_wire_process*>(process_base +
+                                                     std::uint64_t{index} * process_entry_bytes);
     }
     allot_wire_thread* thread(std::uint32_t index) const noexcept {
         return reinterpret_cast<allot_wire_thread*>(thread_base + std::uint64_t{index} * thread_entry_bytes);

@@ -36,8 +36,10 @@ TEST(segment_view, finds_the_parts_of_a_whole_segment) { // usage
     ASSERT_TRUE(view.read(file, bytes_of_file));
     const char* base = file;
     EXPECT_EQ(reinterpret_cast<char*>(view.header), base);
-    EXPECT_EQ(reinterpret_cast<char*>(view.process(1)) - base, 4096 + static_cast<long>(sizeof(allot_wire_process)));
-    EXPECT_EQ(reinterpret_cast<char*>(view.thread(3)) - base, 8192 + 3 * static_cast<long>(sizeof(allot_wire_thread)));
+    EXPECT_EQ(reinterpret_cast<char*>(view.process(1)) - base,
+              4096 + static_cast<long>(sizeof(allot_wire_process)));
+    EXPECT_EQ(reinterpret_cast<char*>(view.thread(3)) - base,
+              8192 + 3 * static_cast<long>(sizeof(allot_wire_thread)));
     EXPECT_EQ(reinterpret_cast<char*>(view.words_of_ring(1)) - base, 16384 + 512);
     EXPECT_EQ(reinterpret_cast<char*>(view.page(2)) - base, 20480 + 2 * ALLOT_WIRE_PAGE_BYTES);
     EXPECT_EQ(reinterpret_cast<char*>(view.node(512 + 7)) - base, 20480 + ALLOT_WIRE_PAGE_BYTES + 7 * 16);
@@ -83,14 +85,17 @@ TEST(segment_view, believes_no_random_header) { // model
     for (int round = 0; round != 200'000; ++round) {
         allot_wire_header h = good_header();
         for (auto spoiled = random() % 3; spoiled != 0; --spoiled) {
-            auto* at = reinterpret_cast<unsigned char*>(&h) + 8 + random() % (offsetof(allot_wire_header, collector_pid) - 8);
+            auto* at = reinterpret_cast<unsigned char*>(&h) + 8 +
+                       random() % (offsetof(allot_wire_header, collector_pid) - 8);
             *at = static_cast<unsigned char>(random());
         }
         std::memcpy(file, &h, sizeof h);
         segment_view view;
         if (!view.read(file, bytes_of_file)) continue;
         ++accepted;
-        const auto within = [&](const void* end) { return static_cast<const char*>(end) <= file + bytes_of_file; };
+        const auto within = [&](const void* end) {
+            return static_cast<const char*>(end) <= file + bytes_of_file;
+        };
         ASSERT_TRUE(within(view.process(view.process_count)));
         ASSERT_TRUE(within(view.thread(view.thread_count)));
         ASSERT_TRUE(view.ring_count == 0 || within(view.words_of_ring(view.ring_count)));

@@ -7,10 +7,10 @@
 #include <link.h>
 #include <stdlib.h>
 
-// The first hook call of a program. It may come from the dynamic linker before any constructor has run, with no
-// environ yet, so the arguments and the environment are read where the kernel put them. dlsym may allocate: a nested
-// call finds `started` at 1 and goes to libc's own functions. Whatever fails on the way leaves the program unobserved
-// and unharmed, without a word: messages are the parent's.
+// The first hook call of a program. It may come from the dynamic linker before any constructor has run, with
+// no environ yet, so the arguments and the environment are read where the kernel put them. dlsym may
+// allocate: a nested call finds `started` at 1 and goes to libc's own functions. Whatever fails on the way
+// leaves the program unobserved and unharmed, without a word: messages are the parent's.
 
 extern "C" {
 extern void* __libc_stack_end;
@@ -61,20 +61,23 @@ const void* object_of(const void* address) noexcept {
     return _dl_find_object(const_cast<void*>(address), &found) == 0 ? found.dlfo_link_map : nullptr;
 }
 
-// Whether calls of malloc reach somebody before us. A program that is linked at a fixed address and takes malloc's
-// address has an undefined symbol with a value, which is not its own malloc.
+// Whether calls of malloc reach somebody before us. A program that is linked at a fixed address and takes
+// malloc's address has an undefined symbol with a value, which is not its own malloc.
 bool has_own_malloc() noexcept {
     void* first = dlsym(RTLD_DEFAULT, "malloc");
-    if (first == nullptr || object_of(first) == object_of(reinterpret_cast<const void*>(&start))) return false;
+    if (first == nullptr || object_of(first) == object_of(reinterpret_cast<const void*>(&start)))
+        return false;
     Dl_info info;
     const ElfW(Sym)* symbol = nullptr;
-    if (dladdr1(first, &info, reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol)), RTLD_DL_SYMENT) == 0)
+    if (dladdr1(first, &info, reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol)), RTLD_DL_SYMENT) ==
+        0)
         return true;
     return symbol == nullptr || symbol->st_shndx != SHN_UNDEF;
 }
 
 std::uint32_t reason_against() noexcept {
-    if (__asan_init != nullptr || __tsan_init != nullptr || __msan_init != nullptr || __hwasan_init != nullptr)
+    if (__asan_init != nullptr || __tsan_init != nullptr || __msan_init != nullptr ||
+        __hwasan_init != nullptr)
         return ALLOT_REASON_SANITIZER;
     return has_own_malloc() ? ALLOT_REASON_OWN_MALLOC : ALLOT_REASON_NONE;
 }
@@ -111,9 +114,11 @@ bool map_segment(fixed_state& fixed, const char* path) noexcept {
     return false;
 }
 
-// Both records in private memory, so that a forked child can write them again whatever its parent does to argv.
+// Both records in private memory, so that a forked child can write them again whatever its parent does to
+// argv.
 const char* make_records(const initial_stack& stack) noexcept {
-    auto* memory = static_cast<char*>(kernel::map(command_bytes_max + sizeof(allot_wire_record) + executable_bytes_max));
+    auto* memory =
+        static_cast<char*>(kernel::map(command_bytes_max + sizeof(allot_wire_record) + executable_bytes_max));
     if (memory == nullptr) return nullptr;
     auto* command = reinterpret_cast<allot_wire_record*>(memory);
     std::size_t used = sizeof *command;
@@ -134,7 +139,8 @@ const char* make_records(const initial_stack& stack) noexcept {
 
     auto* executable = const_cast<allot_wire_record*>(executable_after(memory));
     executable->kind = ALLOT_BLOB_EXECUTABLE;
-    const std::size_t length = kernel::read_link("/proc/self/exe", reinterpret_cast<char*>(executable + 1), executable_bytes_max);
+    const std::size_t length =
+        kernel::read_link("/proc/self/exe", reinterpret_cast<char*>(executable + 1), executable_bytes_max);
     executable->bytes = static_cast<std::uint16_t>(sizeof *executable + length);
     return memory;
 }
@@ -148,11 +154,12 @@ stack_bounds bounds_of_main_stack() noexcept {
     return {end - (limit > sure ? limit : sure), end + 64};
 }
 
-// New threads must be told apart after a seccomp filter forbids gettid. glibc keeps the id in its control block; where,
-// is taken only if it proves true for this thread.
+// New threads must be told apart after a seccomp filter forbids gettid. glibc keeps the id in its control
+// block; where, is taken only if it proves true for this thread.
 std::uint32_t find_tid_offset() noexcept {
     constexpr std::uint32_t usual = 720;
-    const auto* id = reinterpret_cast<const std::uint32_t*>(static_cast<char*>(__builtin_thread_pointer()) + usual);
+    const auto* id =
+        reinterpret_cast<const std::uint32_t*>(static_cast<char*>(__builtin_thread_pointer()) + usual);
     return *id == kernel::thread_id() ? usual : 0;
 }
 
@@ -219,11 +226,11 @@ bool start() noexcept {
 
 namespace {
 
-// Registered before the program's own handlers, so it runs after them and sees the last word on the exit code.
+// Registered before the program's own handlers, so it runs after them and sees the last word on the exit
+// code.
 [[gnu::constructor(101)]] void begin() noexcept {
     start();
-    if (ALLOT_FIXED.process != nullptr)
-        on_exit([](int code, void*) { note_exit(code); }, nullptr);
+    if (ALLOT_FIXED.process != nullptr) on_exit([](int code, void*) { note_exit(code); }, nullptr);
 }
 
 } // namespace

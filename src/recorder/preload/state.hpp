@@ -7,8 +7,9 @@
 //   thread_slot    of one thread in this process: wiped likewise. Its entry's place is kept as a distance from
 //                  `unattached_entry`, so that a wiped slot leads to that harmless entry instead of the parent's.
 //   thread_local   only a pointer to the slot, and plain memory to use again. A vfork child shares everything.
-// Signals: a hook may be interrupted anywhere by a handler that allocates. Counters change by single instructions;
-// claims and ring writes are guarded per thread (`slow_path`, the block's `inside`), and a nested hook then only counts.
+// Signals: a hook may be interrupted anywhere by a handler that allocates. Counters change by single
+// instructions; claims and ring writes are guarded per thread (`slow_path`, the block's `inside`), and a
+// nested hook then only counts.
 #pragma once
 
 #include <allot/platform/call_stack.hpp>
@@ -51,19 +52,19 @@ struct fixed_state {
     allocation_functions real; // the next ones behind ours
     int (*real_dlclose)(void*);
     void (*real_exit)(int);
-    process_state* process;    // null: passive for good
-    thread_slot* slots;        // as many as the segment has thread entries
+    process_state* process; // null: passive for good
+    thread_slot* slots;     // as many as the segment has thread entries
     segment_view segment;
     std::uint64_t batch_bytes;
-    std::uint32_t mode;        // enum allot_wire_mode, 0: passive
-    std::uint32_t basis;       // enum allot_wire_basis
-    std::uint32_t reason;      // enum allot_wire_reason
-    std::uint32_t glibc_chunks; // the next malloc is glibc's own
-    std::uint32_t live_known;  // count mode: the size of a block can be told when it is freed
-    pthread_key_t key;         // its destructor ends a thread
+    std::uint32_t mode;                     // enum allot_wire_mode, 0: passive
+    std::uint32_t basis;                    // enum allot_wire_basis
+    std::uint32_t reason;                   // enum allot_wire_reason
+    std::uint32_t glibc_chunks;             // the next malloc is glibc's own
+    std::uint32_t live_known;               // count mode: the size of a block can be told when it is freed
+    pthread_key_t key;                      // its destructor ends a thread
     std::uint32_t control_block_tid_offset; // of the thread id from the thread pointer, 0: unknown
     stack_bounds main_stack;
-    const char* command;       // a whole ALLOT_BLOB_COMMAND record, then an ALLOT_BLOB_EXECUTABLE record
+    const char* command; // a whole ALLOT_BLOB_COMMAND record, then an ALLOT_BLOB_EXECUTABLE record
 };
 
 union fixed_page {
@@ -78,7 +79,7 @@ enum process_phase : std::uint32_t {
     phase_unattached = 0, // a wiped page says this
     phase_attaching = 1,
     phase_live = 2,
-    phase_lost = 3        // no free entry for it: runs unobserved
+    phase_lost = 3 // no free entry for it: runs unobserved
 };
 
 struct process_state {
@@ -109,16 +110,16 @@ struct alignas(64) thread_slot {
     std::int64_t entry_distance; // from unattached_entry; 0: not attached
     struct thread_block* block;  // full mode
     allot_wire_thread* entry;
-    std::uint32_t flushing;      // count mode: a flush of this thread is under way
-    std::uint32_t end_rounds;    // rounds of key destructors that this thread has been through
+    std::uint32_t flushing;   // count mode: a flush of this thread is under way
+    std::uint32_t end_rounds; // rounds of key destructors that this thread has been through
 };
 
 // A thread's private part in full mode. Plain memory: it is only reached through a slot.
 struct thread_block {
-    ring_producer out;           // closed: uses the process's overflow ring
+    ring_producer out; // closed: uses the process's overflow ring
     allot_wire_thread* entry;
     stack_bounds bounds;
-    std::uint32_t inside;        // 1: a hook of this thread is at work
+    std::uint32_t inside; // 1: a hook of this thread is at work
     thread_block* next_idle;
     std::uint32_t node_generation; // of the node table that the payloads in `stacks` came from
     stack_cache stacks;
@@ -126,7 +127,8 @@ struct thread_block {
 
 extern thread_slot unattached_slot; // all zero, for ever
 extern thread_slot ended_slot;      // likewise: threads past their last destructor
-// Takes the counts of threads that are not attached: they are taken back at once. Its headroom stays far below zero.
+// Takes the counts of threads that are not attached: they are taken back at once. Its headroom stays far
+// below zero.
 extern allot_wire_thread unattached_entry;
 inline constexpr std::int64_t unattached_headroom = -(std::int64_t{1} << 62);
 

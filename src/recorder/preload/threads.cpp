@@ -4,16 +4,18 @@
 
 #include <limits.h>
 
-// Claims and ends of threads. A claim may be interrupted by a signal whose handler allocates: `slow_path` says so, and
-// that call is counted in the process's sums. It holds the process's serial, so that a child forked in the middle of
-// a claim is not stopped by it. A thread ends in the last round of its key destructors; what still comes after
-// (destructors that run behind ours, glibc's own clean-up) goes to the process's sums too.
+// Claims and ends of threads. A claim may be interrupted by a signal whose handler allocates: `slow_path`
+// says so, and that call is counted in the process's sums. It holds the process's serial, so that a child
+// forked in the middle of a claim is not stopped by it. A thread ends in the last round of its key
+// destructors; what still comes after (destructors that run behind ours, glibc's own clean-up) goes to the
+// process's sums too.
 
 namespace allot::recorder {
 namespace {
 
 __thread std::uint64_t slow_path_of __attribute__((tls_model("initial-exec")));
-__thread thread_block* own_block __attribute__((tls_model("initial-exec"))); // plain: a forked child uses it again
+__thread thread_block* own_block
+    __attribute__((tls_model("initial-exec"))); // plain: a forked child uses it again
 
 std::uint32_t id_of_thread(const process_state& process, bool first) noexcept {
     if (first) return process.entry->pid; // also of a forked child's only thread
@@ -22,7 +24,8 @@ std::uint32_t id_of_thread(const process_state& process, bool first) noexcept {
                                                    ALLOT_FIXED.control_block_tid_offset);
 }
 
-allot_wire_thread* claim_entry(const segment_view& segment, std::uint32_t hint, std::uint32_t& index) noexcept {
+allot_wire_thread* claim_entry(const segment_view& segment, std::uint32_t hint,
+                               std::uint32_t& index) noexcept {
     for (std::uint32_t i = 0; i != segment.thread_count; ++i) {
         index = (hint + i) % segment.thread_count;
         allot_wire_thread* entry = segment.thread(index);
@@ -35,7 +38,8 @@ allot_wire_thread* claim_entry(const segment_view& segment, std::uint32_t hint, 
     return nullptr;
 }
 
-// Index + 1 of the ring, 0: none. A process's first ring may be any; the rest leave a quarter to other processes.
+// Index + 1 of the ring, 0: none. A process's first ring may be any; the rest leave a quarter to other
+// processes.
 std::uint32_t claim_ring(const process_state& process, std::uint32_t thread, bool first) noexcept {
     const segment_view& segment = ALLOT_FIXED.segment;
     if (!first) {
@@ -62,13 +66,14 @@ std::uint32_t claim_ring(const process_state& process, std::uint32_t thread, boo
 
 void open_ring(ring_producer& out, std::uint32_t ring) noexcept {
     const segment_view& segment = ALLOT_FIXED.segment;
-    out.open(segment.ring(ring - 1), segment.words_of_ring(ring - 1), segment.ring_words, segment.ring(ring - 1)->base_stamp);
+    out.open(segment.ring(ring - 1), segment.words_of_ring(ring - 1), segment.ring_words,
+             segment.ring(ring - 1)->base_stamp);
     __atomic_store_n(&segment.ring(ring - 1)->state, ALLOT_LIVE, __ATOMIC_RELEASE);
 }
 
-// A thread's stack ends where glibc put the thread's control block, and begins where that block says: the pair (start,
-// size) that encloses both this frame and the block. pthread_getattr_np would say the same, but allocates and makes a
-// system call that a filter may forbid.
+// A thread's stack ends where glibc put the thread's control block, and begins where that block says: the
+// pair (start, size) that encloses both this frame and the block. pthread_getattr_np would say the same, but
+// allocates and makes a system call that a filter may forbid.
 stack_bounds bounds_of_thread() noexcept {
     const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
     if (ALLOT_FIXED.main_stack.contains(here)) return ALLOT_FIXED.main_stack;
@@ -77,7 +82,8 @@ stack_bounds bounds_of_thread() noexcept {
     const auto block = reinterpret_cast<std::uintptr_t>(words);
     for (std::size_t i = 0; i != control_block_words; ++i) {
         const std::uintptr_t start = words[i], size = words[i + 1];
-        if (start <= here && here < block && size >= block - start && size - (block - start) < 65536 && start > 4096)
+        if (start <= here && here < block && size >= block - start && size - (block - start) < 65536 &&
+            start > 4096)
             return {start, block};
     }
     return {};
@@ -135,7 +141,8 @@ allot_wire_thread* attach_thread(process_state& process) noexcept {
         current_slot = &ended_slot;
         return nullptr;
     }
-    __builtin_memset(reinterpret_cast<char*>(entry) + sizeof entry->state, 0, sizeof *entry - sizeof entry->state);
+    __builtin_memset(reinterpret_cast<char*>(entry) + sizeof entry->state, 0,
+                     sizeof *entry - sizeof entry->state);
     entry->tid = tid;
     entry->process = process.index;
     entry->process_serial = process.serial;
