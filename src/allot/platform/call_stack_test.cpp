@@ -210,7 +210,7 @@ public:
     std::uint64_t at(std::size_t index) const { return reinterpret_cast<std::uint64_t>(stack.data() + index); }
     allot::stack_bounds bounds() const { return {at(0), at(words)}; }
     std::size_t below(std::size_t limit) { return random() % limit; }
-    void change() { const std::size_t i = below(words); stack[i] = somewhere_above(i); }
+    void change(std::size_t i) { stack[i] = somewhere_above(i); }
 
     std::vector<frame> walk(std::size_t start, stack_end& end) const {
         std::vector<frame> out;
@@ -253,8 +253,9 @@ private:
         const auto not_saved = allot::unwind_rule::not_saved;
         const std::size_t size = 1 + below(3); // of the frame, in words
         const auto offset = static_cast<std::int64_t>(size) * 8;
-        const auto saved = below(3) == 0 ? -static_cast<std::int64_t>(1 + below(below(800) == 0 ? 20 : size)) * 8 : not_saved;
-        const std::size_t rare = below(4000);
+        // Where rbp is used it must be fresh, or most stacks would end as broken and be forgotten.
+        const auto saved = below(12) < (unusual != 0 ? 10 : 4) ? -static_cast<std::int64_t>(1 + below(below(800) == 0 ? 20 : size)) * 8 : not_saved;
+        const std::size_t rare = below(unusual != 0 ? 60 : 4000);
         if (rare < 2) return allot::unwind_rule(rare == 0 ? kind::outermost : kind::unknown);
         if (below(200) < unusual) {
             if (below(8) == 0) return allot::unwind_rule::make(kind::by_frame_word, offset, below(2) == 0 ? 0 : not_saved);
@@ -275,7 +276,8 @@ TEST(call_stack, is_what_a_walk_from_scratch_finds_in_made_up_stacks) {
         std::size_t start = 200;
         for (int round = 0; round != 300; ++round) {
             if (world.below(4) != 0) start = world.below(seed % 2 == 0 ? 60 : 2200);
-            for (std::size_t n = world.below(4) * world.below(3); n != 0; --n) world.change();
+            for (std::size_t n = world.below(4) * world.below(3); n != 0; --n)
+                world.change(world.below(2) == 0 ? start + world.below(40) : world.below(made_up::words));
             const allot::captured_stack now = cache->capture(world.rules, &world.stack[start], world.bounds());
             stack_end end{};
             const auto truth = world.walk(start, end);
