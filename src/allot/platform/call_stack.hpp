@@ -7,8 +7,9 @@
 // needs is ever touched, about three pages), one per thread. Borrows the rules.
 // Threads: one thread, not re-entrant: a signal handler on the same thread must not capture into a cache that it
 // interrupted (guard it with a busy flag). After fork the child may go on with its copy.
-// Cost: same stack again 25 + 4 instructions a word checked (1–2 words a frame), measured in docs/numbers.md;
-// each new frame about 10 ns. No allocation, no lock, no system call, less than 200 bytes of the target's stack.
+// Cost (call_stack_bench, 21 frames): same stack again 15 ns, about 45 + 5 instructions a checked word (1 a frame, and
+// 1 where rbp matters); two new frames 30 ns. No allocation, no lock, no system call; 250 bytes of stack, 2 KiB where a
+// rule is read for the first time.
 //
 //     void* hook(std::size_t size) {                       // built so that __builtin_frame_address works
 //         allot::captured_stack now = cache.capture(rules, __builtin_frame_address(0), bounds);
