@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import Skip, expect, text
+from harness import Failure, Skip, expect, text
 
 THREADS = 3
 PR_SET_CHILD_SUBREAPER = 36
@@ -25,6 +25,8 @@ def wait_until(condition, what, seconds=60):
 class Victim:
     """`allot run -- victim`, and the victim's own count in its mapped file."""
 
+    started = []  # all of them, for clear_away()
+
     def __init__(self, bench, name, rounds=0, code=None):
         self.file, self.own = bench.recording(name), bench.out / f"{name}.own"
         self.file.unlink(missing_ok=True)
@@ -34,6 +36,7 @@ class Victim:
         self.allot = subprocess.Popen([str(part) for part in command], env=bench.environment(), cwd=bench.work,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, start_new_session=True)
+        Victim.started.append(self)
         wait_until(lambda: self.word(0) >= 1, "the victim to start")
 
     def word(self, index):
@@ -55,10 +58,22 @@ class Victim:
         try:
             _, err = self.allot.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.kill(self.allot.pid, signal.SIGKILL)
-            os.kill(self.pid(), signal.SIGKILL)
-            expect(False, f"allot did not end within {seconds} s")
+            raise Failure(f"allot did not end within {seconds} s") from None
         return self.allot.returncode, text(err)
+
+
+def clear_away():
+    """Ends what a check that failed has left running."""
+    for victim in Victim.started:
+        if victim.allot.poll() is None:
+            victim.allot.kill()
+            victim.allot.wait()
+        try:
+            if victim.pid() and os.readlink(f"/proc/{victim.pid()}/exe").endswith("/victim"):
+                os.kill(victim.pid(), signal.SIGKILL)
+        except OSError:
+            pass  # it has ended
+    Victim.started.clear()
 
 
 def churned(report, function="churn_victim"):
@@ -103,7 +118,7 @@ def kill_parent(bench):
         pid = victim.pid()
         os.kill(victim.allot.pid, signal.SIGKILL)
         killed = time.monotonic()
-        victim.allot.communicate()
+        victim.allot.wait()
         wait_until(lambda: victim.word(0) == 2, "the orphan to go on to its end", 120)
         took = time.monotonic() - killed
         expect(os.waitpid(pid, 0)[1] == 0, "the orphan did not end well")
