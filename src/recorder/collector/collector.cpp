@@ -49,6 +49,7 @@ struct collector::state {
 
     // merger's receiver
     void take(std::uint32_t ring, const ring_event& event, bool late);
+    void prefetch(std::uint32_t ring, std::uint64_t address) { books_.prefetch(owners_[ring].from.process, address); }
     void progress(std::uint32_t ring) { give_room(ring); }
     void ended(std::uint32_t process);
 

@@ -106,7 +106,9 @@ public:
     // Starts loading what find(address) will read.
     void prefetch(std::uint64_t address) const noexcept {
         page** home = home_of(address);
-        if (home != nullptr && *home != nullptr) __builtin_prefetch(&(*home)->entries[address >> 4 & (slots - 1)], 1);
+        if (home == nullptr || *home == nullptr) return;
+        __builtin_prefetch(&(*home)->entries[address >> 4 & (slots - 1)], 1);
+        __builtin_prefetch(*home, 1);
     }
 
     // f(address, block) for each, in no order. Expects: f does not change the table.

@@ -14,7 +14,7 @@
 //     merge.open(0, words, word_count, base_stamp, tail);
 //     merge.source(0).reader.extend(head);
 //     merge.source(0).horizon = now;
-//     merge.run(now, receiver); // receiver.take(0, event, is_late) for each event stamped up to now
+//     merge.run(now, receiver); // receiver.take(0, event, is_late) for each event up to now
 //     tail = merge.source(0).reader.read();
 #pragma once
 
@@ -144,6 +144,7 @@ std::size_t merger::run(std::uint64_t limit, Receiver&& receiver) {
                  next = from->reader.peek(), --quantum) {
                 const bool late = next->stamp < merged_;
                 if (!late) merged_ = next->stamp;
+                if (std::uint64_t ahead = 0; from->reader.look_ahead(ahead)) receiver.prefetch(ring, ahead);
                 receiver.take(ring, *next, late);
                 from->reader.pop();
                 if ((++given & 4095) == 0) receiver.progress(ring);

@@ -37,6 +37,7 @@ struct rings {
 
     // merger's receiver
     void take(std::uint32_t ring, const ring_event& event, bool late) { seen.push_back({ring, event.stamp, late}); }
+    void prefetch(std::uint32_t, std::uint64_t) {}
     void progress(std::uint32_t) {}
     void ended(std::uint32_t process) { seen.push_back({1000 + process, 0, false}); }
 

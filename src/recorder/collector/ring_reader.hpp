@@ -57,6 +57,16 @@ public:
     // Expects: peek() was not null.
     void pop() noexcept { ready_ = false; }
 
+    // The address of an event a few events ahead, to load what it will need; none when there is none, or the word there
+    // is not an event's first.
+    bool look_ahead(std::uint64_t& address) const noexcept {
+        constexpr std::uint64_t words_ahead = 12;
+        if (head_ - at_ <= words_ahead) return false;
+        const std::uint64_t word = words_[(at_ + words_ahead) & (word_count_ - 1)];
+        address = (word & ALLOT_WIRE_ADDRESS_FIELD) << 3;
+        return word >> 60 != ALLOT_EVENT_PAD && word >> 60 < ALLOT_EVENT_STAMP;
+    }
+
     // Up to where the ring's words are no longer needed. A peeked event counts as read: it was copied.
     std::uint64_t read() const noexcept { return at_; }
     std::uint64_t word_count() const noexcept { return word_count_; }

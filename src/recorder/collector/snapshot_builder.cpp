@@ -276,18 +276,18 @@ private:
     }
 
     void note(std::uint64_t count, const std::string& text) {
-        if (count != 0) out_.notes.push_back(std::to_string(count) + text);
+        if (count != 0) out_.notes.push_back(text + ": " + std::to_string(count));
     }
 
     void add_notes() {
         const tables_head& head = *tables_.head;
-        note(out_.dropped_events, " allocations and frees are in the totals but in no other row: they were dropped, or not taken in");
-        note(head.unknown_frees, " frees were of memory from before the recording began");
-        note(head.late_events, " events were taken in out of order: peaks are right within the stated bound");
-        note(head.contexts_lost, " stacks found no room in the call tree: they count as unknown");
-        note(head.untracked, " allocations could not be followed for want of memory");
-        note(head.corrupt, " places in the event rings made no sense and were skipped");
-        note(out_.processes_lost, " processes ran unobserved: there were too many at once");
+        note(out_.dropped_events, "Allocations and frees that are in the totals but in no other row, dropped or not taken in");
+        note(head.unknown_frees, "Frees of memory that a process had before it was observed, from before a fork for one");
+        note(head.late_events, "Events taken in out of order, so that peaks are right within the stated bound only");
+        note(head.contexts_lost, "Allocations whose stack found no room in the call tree and counts as unknown");
+        note(head.untracked, "Allocations that could not be followed for want of memory");
+        note(head.corrupt, "Places in the event rings that made no sense and were skipped");
+        note(out_.processes_lost, "Processes that ran unobserved because there were too many at once");
         if (head.lossy != 0)
             out_.notes.emplace_back("The file system had no more room: a crash of allot would have lost part of the tables");
     }
