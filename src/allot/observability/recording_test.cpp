@@ -293,7 +293,8 @@ TEST(recording, does_not_allocate_what_a_lying_count_asks_for) {
         bytes recording = written(snapshot{});
         const std::size_t entry =
             entry_of(recording, allot::detail::section_kind{static_cast<std::uint32_t>(kind)});
-        const bytes lie(10, std::byte{0xfe}); // a count near 2^63
+        bytes lie(9, std::byte{0xff});
+        lie.back() = std::byte{0x7f}; // a count of 2^63 - 1
         put(recording, entry, std::uint32_t{99});
         EXPECT_NE(why(with_section(recording, static_cast<std::uint32_t>(kind), lie)).find("at byte"),
                   std::string::npos);
