@@ -95,6 +95,29 @@ TEST(collector, counts_temporaries_and_restores_what_a_failed_realloc_left) {
     EXPECT_EQ(all.notes[0], "Frees of memory that a process had before it was observed, from before a fork for one: 1");
 }
 
+TEST(collector, waits_for_the_event_of_a_thread_that_is_in_a_hook_but_never_stops_the_others) {
+    scratch files;
+    auto collect = make_small(files.path("x"));
+    collect->set_root(own_pid);
+    fake_process process(collect->segment_path(), {.pid = own_pid});
+    const std::uint32_t main = process.node(0x1000, ALLOT_NODE_ROOT);
+    fake_thread slow(process, 1), quick(process, 2);
+    settle(*collect);
+    slow.set_busy(true); // it has taken its stamp and is interrupted
+    slow.set_stamp(wire_stamp());
+    for (std::uint64_t i = 0; i < 3000; ++i) { // several times the ring
+        quick.allocate(0x10000 + i * 16, 100, main);
+        quick.free(0x10000 + i * 16);
+        if (i % 100 == 0) collect->poll();
+    }
+    slow.allocate(0x100, 50, main); // first of all, by its stamp
+    slow.set_busy(false);
+    const snapshot all = collect->finish(0, 0);
+    EXPECT_EQ(all.totals.peak_live_bytes, 150u);
+    EXPECT_EQ(all.error_bound_bytes, 0u);
+    EXPECT_TRUE(all.notes.empty());
+}
+
 TEST(collector, counts_in_count_mode_from_the_counters_alone) {
     scratch files;
     auto collect = make_small(files.path("x"), recording_mode::count);
