@@ -5,12 +5,12 @@
 namespace allot::recorder {
 namespace {
 
-// How far stamps of two processors may be out of order: 512 units are 4096 cycles, about a microsecond. rdtsc may run
-// ahead of the instructions before it by a few hundred cycles.
+// How far stamps of two processors may be out of order: 512 units are 4096 cycles, about a microsecond. rdtsc
+// may run ahead of the instructions before it by a few hundred cycles.
 constexpr std::uint64_t disorder = 512;
 constexpr std::size_t waiting_max = 1u << 16;
-constexpr std::uint64_t size_max = ~0ull >> 1;  // what a live table holds
-constexpr std::size_t pending_max = 64; // threads in realloc at once in one shared ring
+constexpr std::uint64_t size_max = ~0ull >> 1; // what a live table holds
+constexpr std::size_t pending_max = 64;        // threads in realloc at once in one shared ring
 
 std::int64_t bytes_of(const live_block& block) { return static_cast<std::int64_t>(block.size); }
 
@@ -158,8 +158,8 @@ void accounts::free_block(const event_origin& from, const ring_event& event) {
     }
 }
 
-// A free by another thread, stamped before or with the allocation that took its address, is the one owed. A later
-// one is a true free: the one owed was dropped.
+// A free by another thread, stamped before or with the allocation that took its address, is the one owed. A
+// later one is a true free: the one owed was dropped.
 bool accounts::pair_owed(process_books& books, const event_origin& from, const ring_event& event) {
     const auto found = books.owed.find(event.address);
     if (found == books.owed.end()) return false;
@@ -180,7 +180,8 @@ bool accounts::pair_early(process_books& books, const event_origin& from, const 
 
 void accounts::reallocate_failed(const event_origin& from, const ring_event& event) {
     auto& list = pending(from.ring);
-    const auto found = std::find_if(list.begin(), list.end(), [&](const auto& r) { return r.address == event.address; });
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const auto& r) { return r.address == event.address; });
     if (found == list.end()) { // of memory from before the attach: it was counted as an unknown free
         auto& early = books_[from.process]->early;
         if (early.erase(event.address) != 0) --all_.head().unknown_frees;
@@ -235,21 +236,24 @@ bool accounts::check(std::string* why) const {
         for (const auto& record : records) {
             live += record.live_bytes.live;
             at_peak += record.live_bytes.value_at_peak(total.epoch);
-            if (record.live_bytes.live < 0 || record.live_bytes.peak < record.live_bytes.value_at_peak(total.epoch)) {
+            if (record.live_bytes.live < 0 ||
+                record.live_bytes.peak < record.live_bytes.value_at_peak(total.epoch)) {
                 if (why) *why = std::string(what) + ": a row's live bytes are impossible";
                 return false;
             }
         }
         if (live == total.live && at_peak == total.peak) return true;
         if (why)
-            *why = std::string(what) + ": live " + std::to_string(live) + " of " + std::to_string(total.live) +
-                   ", at peak " + std::to_string(at_peak) + " of " + std::to_string(total.peak);
+            *why = std::string(what) + ": live " + std::to_string(live) + " of " +
+                   std::to_string(total.live) + ", at peak " + std::to_string(at_peak) + " of " +
+                   std::to_string(total.peak);
         return false;
     };
     std::int64_t counted = 0;
     for (const auto& books : books_)
         if (books != nullptr) {
-            books->blocks.for_each([&](std::uint64_t, const live_block& block) { counted += bytes_of(block); });
+            books->blocks.for_each(
+                [&](std::uint64_t, const live_block& block) { counted += bytes_of(block); });
             if (!books->blocks.check()) {
                 if (why) *why = "live table: its own books do not agree";
                 return false;

@@ -22,7 +22,8 @@ struct fixture : testing::small_tables {
         std::string why;
         EXPECT_TRUE(books.check(&why)) << why;
     }
-    void allocate(std::uint32_t thread, std::uint64_t stamp, std::uint64_t address, std::uint64_t size, std::uint32_t row = 0) {
+    void allocate(std::uint32_t thread, std::uint64_t stamp, std::uint64_t address, std::uint64_t size,
+                  std::uint32_t row = 0) {
         books.apply({.thread = thread, .ring = thread}, {stamp, address, size, 0, ALLOT_EVENT_ALLOCATE}, row);
     }
     void free(std::uint32_t thread, std::uint64_t stamp, std::uint64_t address) {

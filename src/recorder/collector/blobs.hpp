@@ -1,7 +1,7 @@
 // process_blobs: what a process has written about itself: its command, its executable, its modules.
 //
-// Use it to read the chain of blob pages bit by bit while the process adds to it (wire.h says how). Takes nothing on
-// trust: a chain that makes no sense ends there.
+// Use it to read the chain of blob pages bit by bit while the process adds to it (wire.h says how). Takes
+// nothing on trust: a chain that makes no sense ends there.
 // Borrows the segment. Threads: one. Cost: read() with nothing new is one load.
 //
 //     process_blobs blobs(file, entry);

@@ -6,7 +6,7 @@
 namespace allot::recorder {
 namespace {
 
-constexpr std::uint32_t depth_max = 1u << 16;   // no stack is deeper, so a longer chain is a loop
+constexpr std::uint32_t depth_max = 1u << 16; // no stack is deeper, so a longer chain is a loop
 constexpr std::uint32_t module_id_max = 1u << 20;
 
 std::uint64_t mix(std::uint64_t value) {
@@ -50,14 +50,20 @@ std::uint32_t find_or_add(Set& set, std::uint64_t hash, Hash&& hash_of, Same&& s
 
 } // namespace
 
-std::size_t call_tree::address_hash::operator()(const std::pair<std::uint32_t, std::uint64_t>& key) const noexcept {
+std::size_t
+call_tree::address_hash::operator()(const std::pair<std::uint32_t, std::uint64_t>& key) const noexcept {
     return mix(mix(key.first) + key.second);
 }
 
 call_tree::call_tree(const segment_map& file, tables& all, site_finder* finder)
-    : file_(file), all_(all), finder_(finder), node_limit_(file.page_count_max() * ALLOT_WIRE_NODES_PER_PAGE),
-      rows_of_nodes_(map_zeroed(node_limit_)), nodes_of_nodes_(map_zeroed(node_limit_)) {
-    if (rows_of_nodes_ == nullptr || nodes_of_nodes_ == nullptr) node_limit_ = 0; // all stacks are unknown, then
+    : file_(file),
+      all_(all),
+      finder_(finder),
+      node_limit_(file.page_count_max() * ALLOT_WIRE_NODES_PER_PAGE),
+      rows_of_nodes_(map_zeroed(node_limit_)),
+      nodes_of_nodes_(map_zeroed(node_limit_)) {
+    if (rows_of_nodes_ == nullptr || nodes_of_nodes_ == nullptr)
+        node_limit_ = 0; // all stacks are unknown, then
     no_file_ = intern_module({}, {});
     const std::uint32_t unknown = intern_frame(context_node::cut, none, 0);
     const std::uint32_t row = all_.rows.add({.site = intern_site(no_file_, 0)});
@@ -66,7 +72,8 @@ call_tree::call_tree(const segment_map& file, tables& all, site_finder* finder)
 }
 
 call_tree::~call_tree() {
-    const std::size_t bytes = std::size_t{file_.page_count_max()} * ALLOT_WIRE_NODES_PER_PAGE * sizeof(std::uint32_t);
+    const std::size_t bytes =
+        std::size_t{file_.page_count_max()} * ALLOT_WIRE_NODES_PER_PAGE * sizeof(std::uint32_t);
     if (rows_of_nodes_ != nullptr) ::munmap(rows_of_nodes_, bytes);
     if (nodes_of_nodes_ != nullptr) ::munmap(nodes_of_nodes_, bytes);
 }
@@ -88,7 +95,8 @@ std::uint32_t call_tree::map(std::uint32_t process, std::uint32_t node) {
     return record.row;
 }
 
-// Finds or makes the frames of a stack, from the outermost that is not known yet inwards; none where it can't be.
+// Finds or makes the frames of a stack, from the outermost that is not known yet inwards; none where it can't
+// be.
 std::uint32_t call_tree::tree_node(std::uint32_t process, std::uint32_t node) {
     const std::uint64_t serial = all_.processes[process].serial;
     std::vector<std::uint32_t> chain;
@@ -97,11 +105,12 @@ std::uint32_t call_tree::tree_node(std::uint32_t process, std::uint32_t node) {
         if (outer >= node_limit_ || chain.size() == depth_max) return none;
         if (nodes_of_nodes_[outer] != 0) break;
         const allot_wire_node* record = file_.node(outer);
-        if (record == nullptr || file_.page(outer / ALLOT_WIRE_NODES_PER_PAGE)->process_serial != serial) return none;
+        if (record == nullptr || file_.page(outer / ALLOT_WIRE_NODES_PER_PAGE)->process_serial != serial)
+            return none;
         chain.push_back(outer);
         outer = record->parent;
     }
-    std::uint32_t index = outer == ALLOT_NODE_ROOT    ? context_node::root
+    std::uint32_t index = outer == ALLOT_NODE_ROOT   ? context_node::root
                           : outer < ALLOT_NODE_FIRST ? context_node::cut
                                                      : nodes_of_nodes_[outer] - 1;
     for (; !chain.empty(); chain.pop_back()) {
@@ -186,10 +195,12 @@ std::uint32_t call_tree::intern_module(std::string_view path, std::span<const st
     std::string key(path);
     key.append(1, '\0').append(id);
     if (const auto known = modules_by_key_.find(key); known != modules_by_key_.end()) return known->second;
-    const std::uint32_t index = all_.modules.add({.path = all_.add_text(path), .build_id = all_.add_text(id)});
+    const std::uint32_t index =
+        all_.modules.add({.path = all_.add_text(path), .build_id = all_.add_text(id)});
     if (index == none) return none;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(build_id.data());
-    module_rows_.push_back({.path = std::string(path), .build_id = {bytes, bytes + build_id.size()}, .numbers = {}});
+    module_rows_.push_back(
+        {.path = std::string(path), .build_id = {bytes, bytes + build_id.size()}, .numbers = {}});
     modules_by_key_.emplace(std::move(key), index);
     return index;
 }

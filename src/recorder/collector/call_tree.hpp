@@ -1,9 +1,10 @@
 // call_tree: the contexts of all processes as one tree, and the row of numbers that each has.
 //
-// Processes write nodes by their own ids and addresses (wire.h); here a frame is (caller, module, offset), so that
-// processes that run the same program share their contexts. A node is mapped when the first event names it.
-// Borrows segment, tables and finder. Threads: one. Bounded: when the tables are full, further stacks count in the
-// row of the unknown stack, which is row 0 of node 0 and site 0.
+// Processes write nodes by their own ids and addresses (wire.h); here a frame is (caller, module, offset), so
+// that processes that run the same program share their contexts. A node is mapped when the first event names
+// it.
+// Borrows segment, tables and finder. Threads: one. Bounded: when the tables are full, further stacks count
+// in the row of the unknown stack, which is row 0 of node 0 and site 0.
 // Cost: row_of() of a known node is one load; a new frame about 100 ns and about 130 bytes.
 //
 //     call_tree tree(file, all, nullptr);
@@ -81,8 +82,8 @@ private:
     site_finder* finder_;
     module_reader* reader_ = nullptr;
     std::uint32_t node_limit_;
-    std::uint32_t* rows_of_nodes_;  // by the wire's node id: row + 1, 0 = not mapped
-    std::uint32_t* nodes_of_nodes_; // likewise: index into tables.nodes + 1
+    std::uint32_t* rows_of_nodes_;                   // by the wire's node id: row + 1, 0 = not mapped
+    std::uint32_t* nodes_of_nodes_;                  // likewise: index into tables.nodes + 1
     std::vector<std::vector<module_place>> modules_; // by process, by module id
     std::vector<module_row> module_rows_;            // path and build id, for the finder
     std::unordered_map<std::string, std::uint32_t> modules_by_key_;

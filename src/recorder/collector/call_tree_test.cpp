@@ -13,7 +13,8 @@ struct fixture : testing::small_tables {
         all->processes.add({.serial = 2});
     }
     // As a process would: pages in the order of their use.
-    std::uint32_t node(std::uint64_t address, std::uint32_t parent, std::uint32_t module = 0, std::uint64_t serial = 1) {
+    std::uint32_t node(std::uint64_t address, std::uint32_t parent, std::uint32_t module = 0,
+                       std::uint64_t serial = 1) {
         std::uint32_t& at = next[serial];
         if (at % 512 == 0) {
             at = ++pages * 512 + 1;
@@ -30,8 +31,12 @@ struct fixture : testing::small_tables {
 TEST(call_tree, gives_the_same_frames_of_two_processes_one_row) { // the header's example, with two
     fixture f;
     call_tree tree(*f.file, *f.all, nullptr);
-    tree.add_module(0, {.record = {}, .id = 1, .build_id_bytes = 0, .start = 0x1000, .end = 0x2000, .bias = 0x1000}, "/usr/bin/jq", {});
-    tree.add_module(1, {.record = {}, .id = 3, .build_id_bytes = 0, .start = 0x7000, .end = 0x8000, .bias = 0x7000}, "/usr/bin/jq", {});
+    tree.add_module(
+        0, {.record = {}, .id = 1, .build_id_bytes = 0, .start = 0x1000, .end = 0x2000, .bias = 0x1000},
+        "/usr/bin/jq", {});
+    tree.add_module(
+        1, {.record = {}, .id = 3, .build_id_bytes = 0, .start = 0x7000, .end = 0x8000, .bias = 0x7000},
+        "/usr/bin/jq", {});
     const std::uint32_t first = tree.row_of(0, f.node(0x1020, f.node(0x1010, ALLOT_NODE_ROOT, 1), 1));
     const std::uint32_t other = tree.row_of(1, f.node(0x7020, f.node(0x7010, ALLOT_NODE_ROOT, 3, 2), 3, 2));
     EXPECT_EQ(first, other);
@@ -55,7 +60,8 @@ TEST(call_tree, counts_unknown_dropped_and_impossible_stacks_in_row_0) {
     const std::uint32_t of_other = f.node(0x10, ALLOT_NODE_ROOT, 0, 2);
     std::uint32_t loop = f.node(0x10, ALLOT_NODE_ROOT);
     const_cast<allot_wire_node*>(f.file->node(loop))->parent = loop;
-    for (std::uint32_t id : {0u, 1u, 2u, 511u, 512u, ~0u, 4096u * 512, of_other, loop}) EXPECT_EQ(tree.row_of(0, id), 0u) << id;
+    for (std::uint32_t id : {0u, 1u, 2u, 511u, 512u, ~0u, 4096u * 512, of_other, loop})
+        EXPECT_EQ(tree.row_of(0, id), 0u) << id;
     EXPECT_EQ(f.frame(0).parent, context_node::cut);
 }
 
@@ -69,7 +75,9 @@ TEST(call_tree, names_the_innermost_frame_that_is_no_wrapper_and_asks_once) {
     } wrappers;
     fixture f;
     call_tree tree(*f.file, *f.all, &wrappers);
-    auto site = [&](std::uint32_t node) { return f.all->sites[f.all->rows[tree.row_of(0, node)].site].offset; };
+    auto site = [&](std::uint32_t node) {
+        return f.all->sites[f.all->rows[tree.row_of(0, node)].site].offset;
+    };
     const std::uint32_t main = f.node(500, ALLOT_NODE_ROOT);
     EXPECT_EQ(site(f.node(10, f.node(20, main))), 500u);
     EXPECT_EQ(site(f.node(10, f.node(600, main))), 600u);

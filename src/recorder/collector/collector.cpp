@@ -18,8 +18,9 @@ namespace {
 constexpr std::uint64_t visibility = 1u << 13;
 constexpr std::uint64_t names_interval_ns = 20'000'000;
 constexpr std::uint64_t threads_interval_ns = 5'000'000;
-constexpr std::uint64_t stop_patience_ns = 50'000'000; // for hooks in the middle of an event at the recording's end
-constexpr std::uint64_t full_margin = 32;              // words: a producer that finds less room may wait for more
+constexpr std::uint64_t stop_patience_ns =
+    50'000'000;                           // for hooks in the middle of an event at the recording's end
+constexpr std::uint64_t full_margin = 32; // words: a producer that finds less room may wait for more
 
 } // namespace
 
@@ -31,9 +32,15 @@ struct collector::state {
     };
 
     state(segment&& made, const collector_options& options)
-        : options_(options), file_(std::move(made)), all_(file_), tree_(file_, all_, options.sites), books_(all_),
-          processes_(file_, all_, tree_, options.inspector), threads_(file_, all_, processes_),
-          merge_(options.held_bytes_max), owners_(file_.ring_count()) {}
+        : options_(options),
+          file_(std::move(made)),
+          all_(file_),
+          tree_(file_, all_, options.sites),
+          books_(all_),
+          processes_(file_, all_, tree_, options.inspector),
+          threads_(file_, all_, processes_),
+          merge_(options.held_bytes_max),
+          owners_(file_.ring_count()) {}
 
     bool tick(std::uint64_t limit);
     bool look_at_rings(std::uint64_t limit);
@@ -49,7 +56,9 @@ struct collector::state {
 
     // merger's receiver
     void take(std::uint32_t ring, const ring_event& event, bool late);
-    void prefetch(std::uint32_t ring, std::uint64_t address) { books_.prefetch(owners_[ring].from.process, address); }
+    void prefetch(std::uint32_t ring, std::uint64_t address) {
+        books_.prefetch(owners_[ring].from.process, address);
+    }
     void progress(std::uint32_t ring) { give_room(ring); }
     void ended(std::uint32_t process);
 
@@ -62,8 +71,8 @@ struct collector::state {
     processes processes_;
     threads threads_;
     merger merge_;
-    std::vector<ring_owner> owners_;         // by ring, of open ones
-    std::vector<std::uint32_t> to_release_;  // process records whose events are all taken in
+    std::vector<ring_owner> owners_;        // by ring, of open ones
+    std::vector<std::uint32_t> to_release_; // process records whose events are all taken in
     std::uint32_t root_pid_ = 0;
     std::uint64_t names_ns_ = 0, threads_ns_ = 0;
     bool overflow_ = false; // a ring is shared: then threads are found without one
@@ -71,8 +80,11 @@ struct collector::state {
 
 result<std::unique_ptr<collector>> collector::make(const collector_options& options) {
     const tables_options sizes{.contexts_max = options.contexts_max};
-    segment_options wanted{.path = options.path, .mode = options.mode, .replace = options.replace,
-                           .batch_bytes = options.batch_bytes, .collected_bytes = tables::bytes(sizes)};
+    segment_options wanted{.path = options.path,
+                           .mode = options.mode,
+                           .replace = options.replace,
+                           .batch_bytes = options.batch_bytes,
+                           .collected_bytes = tables::bytes(sizes)};
     if (options.ring_count != 0) wanted.ring_count = options.ring_count;
     if (options.ring_words != 0) wanted.ring_words = options.ring_words;
     if (options.mode == recording_mode::count) wanted.pages_start = 64;
@@ -126,12 +138,13 @@ bool collector::state::tick(std::uint64_t limit) {
     return busy;
 }
 
-// Opens rings that have a new producer, looks at the threads, then at how far each ring was written: in this order,
-// so that a thread seen outside of its hooks has published what it stamped before `limit`.
+// Opens rings that have a new producer, looks at the threads, then at how far each ring was written: in this
+// order, so that a thread seen outside of its hooks has published what it stamped before `limit`.
 bool collector::state::look_at_rings(std::uint64_t limit) {
     bool changed = false;
     for (std::uint32_t ring = 0; ring < file_.ring_count(); ++ring)
-        if (!merge_.is_open(ring) && __atomic_load_n(&file_.ring(ring)->state, __ATOMIC_ACQUIRE) >= ALLOT_LIVE) {
+        if (!merge_.is_open(ring) &&
+            __atomic_load_n(&file_.ring(ring)->state, __ATOMIC_ACQUIRE) >= ALLOT_LIVE) {
             open_ring(ring);
             changed = changed || merge_.is_open(ring);
         }
@@ -190,7 +203,8 @@ void collector::state::give_room(std::uint32_t ring) {
     const std::uint64_t before = __atomic_load_n(&wire.tail, __ATOMIC_RELAXED);
     const std::uint64_t read = merge_[ring].reader.read();
     if (read == before) return;
-    // The store comes before the load: a producer that found the ring full either sees the new tail or is seen here.
+    // The store comes before the load: a producer that found the ring full either sees the new tail or is
+    // seen here.
     __atomic_store_n(&wire.tail, read, __ATOMIC_SEQ_CST);
     const std::uint64_t head = __atomic_load_n(&wire.head, __ATOMIC_SEQ_CST);
     if (head - before + full_margin > file_.ring_word_count())
@@ -218,7 +232,8 @@ bool collector::state::free_rings() {
         if (__atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) != ALLOT_ENDED) continue;
         // ENDED was stored after the last head, so an extend() since then has seen it all.
         ring_reader& reader = merge_[ring].reader;
-        if (reader.peek() != nullptr || reader.read() != __atomic_load_n(&wire.head, __ATOMIC_ACQUIRE)) continue;
+        if (reader.peek() != nullptr || reader.read() != __atomic_load_n(&wire.head, __ATOMIC_ACQUIRE))
+            continue;
         give_room(ring);
         merge_.close(ring);
         __atomic_store_n(&wire.state, unsigned{ALLOT_FREE}, __ATOMIC_RELEASE);
@@ -239,7 +254,8 @@ void collector::state::begin_ends(std::uint64_t limit) {
     }
 }
 
-// merger: everything up to the process's end was given. What it wrote later than it was last seen alive comes first.
+// merger: everything up to the process's end was given. What it wrote later than it was last seen alive comes
+// first.
 void collector::state::ended(std::uint32_t process) {
     processes::process* which = processes_.of_record(process);
     if (which == nullptr) return;
@@ -281,22 +297,26 @@ void collector::state::release(processes::process& which) {
     processes_.release(which);
 }
 
-// Count mode: what its threads had not flushed counts for the peaks; then its live bytes leave the sum of all.
+// Count mode: what its threads had not flushed counts for the peaks; then its live bytes leave the sum of
+// all.
 void collector::state::settle_count_mode(processes::process& which) {
     std::int64_t unflushed_max = 0;
     for (std::uint32_t entry = 0; entry < file_.thread_count(); ++entry)
         if (const allot_wire_thread& thread = *file_.thread(entry);
-            thread.process_serial == which.serial && __atomic_load_n(&thread.state, __ATOMIC_ACQUIRE) >= ALLOT_LIVE)
+            thread.process_serial == which.serial &&
+            __atomic_load_n(&thread.state, __ATOMIC_ACQUIRE) >= ALLOT_LIVE)
             unflushed_max = gauge::sum(unflushed_max, thread.live_unflushed_max_bytes);
     const allot_wire_process& wire = *file_.process(which.entry);
     const std::int64_t flushed = __atomic_load_n(&wire.live_flushed_bytes, __ATOMIC_RELAXED);
-    all_.processes[which.record].count_peak_bytes =
-        std::max(__atomic_load_n(&wire.peak_live_bytes, __ATOMIC_RELAXED), gauge::sum(flushed, unflushed_max));
+    all_.processes[which.record].count_peak_bytes = std::max(
+        __atomic_load_n(&wire.peak_live_bytes, __ATOMIC_RELAXED), gauge::sum(flushed, unflushed_max));
     allot_wire_header& header = file_.header();
-    const std::int64_t reached = gauge::sum(__atomic_load_n(&header.live_bytes, __ATOMIC_RELAXED), unflushed_max);
+    const std::int64_t reached =
+        gauge::sum(__atomic_load_n(&header.live_bytes, __ATOMIC_RELAXED), unflushed_max);
     std::int64_t peak = __atomic_load_n(&header.peak_live_bytes, __ATOMIC_RELAXED);
     while (reached > peak && !__atomic_compare_exchange_n(&header.peak_live_bytes, &peak, reached, true,
-                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
     __atomic_fetch_sub(&header.live_bytes, flushed, __ATOMIC_RELAXED);
 }
 
@@ -326,7 +346,8 @@ snapshot collector::finish(int wait_status, std::uint64_t peak_rss_bytes) {
     all.threads_.find_new();
     all.threads_.assume_idle();
     all.tick(merger::for_ever);
-    // What is still running keeps its entries: its counters are read where they are, its live blocks are live at exit.
+    // What is still running keeps its entries: its counters are read where they are, its live blocks are live
+    // at exit.
     for (const auto& process : all.processes_.all()) all.books_.close_process(process->record);
     snapshot made = build_snapshot(tables_view::of(all.all_), all.file_);
     made.peak_rss_bytes = peak_rss_bytes;

@@ -1,11 +1,13 @@
 // collector: reads what the observed processes write into the segment, and makes the snapshot of it.
 //
-// Use it in the parent of what is observed: make it, start the program with ALLOT_SEGMENT = segment_path() and the
-// preload library, call poll() until the program has ended, then finish(). It never waits and starts no thread.
-// When its process dies meanwhile, recovery.hpp makes a snapshot from the file that it leaves.
-// Owns the segment file until remove_segment() (or release, by not calling it). Borrows the finder and inspector.
-// Threads: one thread at a time. Cost: about 25 ns an event; an idle poll() about 10 µs, and some system calls
-// every 20 ms; memory: 16 bytes for each 16 bytes of heap pages with live blocks, about 130 bytes a context.
+// Use it in the parent of what is observed: make it, start the program with ALLOT_SEGMENT = segment_path()
+// and the preload library, call poll() until the program has ended, then finish(). It never waits and starts
+// no thread. When its process dies meanwhile, recovery.hpp makes a snapshot from the file that it leaves.
+// Owns the segment file until remove_segment() (or release, by not calling it). Borrows the finder and
+// inspector.
+// Threads: one thread at a time. Cost: about 25 ns an event; an idle poll() about 10 µs, and some system
+// calls every 20 ms; memory: 16 bytes for each 16 bytes of heap pages with live blocks, about 130 bytes a
+// context.
 //
 //     auto made = collector::make({.path = "out.allot.partial", .root_command = {"sqlite3", "a.db"}});
 //     if (!made) return made.error();
@@ -31,15 +33,15 @@ namespace allot::recorder {
 struct collector_options {
     std::string path; // of the segment file, made with mode 0600
     recording_mode mode = recording_mode::full;
-    bool replace = false;                   // true: an existing file is overwritten
-    std::vector<std::string> root_command = {}; // for a root that does not attach
-    site_finder* sites = nullptr;           // borrowed
-    process_inspector* inspector = nullptr; // borrowed
-    std::uint64_t batch_bytes = 256 * 1024; // count mode: see docs/numbers.md, error bounds
+    bool replace = false;                                // true: an existing file is overwritten
+    std::vector<std::string> root_command = {};          // for a root that does not attach
+    site_finder* sites = nullptr;                        // borrowed
+    process_inspector* inspector = nullptr;              // borrowed
+    std::uint64_t batch_bytes = 256 * 1024;              // count mode: see docs/numbers.md, error bounds
     std::size_t held_bytes_max = std::size_t{256} << 20; // events taken out of full rings to keep their order
-    std::uint32_t contexts_max = 1u << 22;  // call-tree nodes; stacks beyond keep their totals only
-    std::uint32_t ring_count = 0;           // 0: the wire's default; tests make small segments
-    std::uint32_t ring_words = 0;           // likewise
+    std::uint32_t contexts_max = 1u << 22; // call-tree nodes; stacks beyond keep their totals only
+    std::uint32_t ring_count = 0;          // 0: the wire's default; tests make small segments
+    std::uint32_t ring_words = 0;          // likewise
 };
 
 class collector {
@@ -60,8 +62,8 @@ public:
     // Call it at least every 50 ms while the program lives: without its heartbeat hooks drop events.
     bool poll();
 
-    // The root has ended with this status (as waitpid gives it). Takes in what is left, sets `stop` and answers.
-    // peak_rss_bytes: the greatest of the tree, from wait4's rusage. Call it once; poll() no more.
+    // The root has ended with this status (as waitpid gives it). Takes in what is left, sets `stop` and
+    // answers. peak_rss_bytes: the greatest of the tree, from wait4's rusage. Call it once; poll() no more.
     snapshot finish(int wait_status, std::uint64_t peak_rss_bytes);
 
     // Deletes the segment file.

@@ -1,4 +1,5 @@
-// What the collector spends on an event: from words in a ring to all rows, one thread, live table hot and cold.
+// What the collector spends on an event: from words in a ring to all rows, one thread, live table hot and
+// cold.
 #include <recorder/collector/collector.hpp>
 
 #include <benchmark/benchmark.h>
@@ -10,7 +11,8 @@ namespace {
 
 using namespace allot::recorder;
 
-// `blocks` live at once, freed and allocated in turn; the time of writing the ring is paused away in large steps.
+// `blocks` live at once, freed and allocated in turn; the time of writing the ring is paused away in large
+// steps.
 void run(benchmark::State& state, std::uint64_t blocks, bool scattered) {
     testing::scratch files;
     auto made = collector::make({.path = files.path("x")});
@@ -38,7 +40,8 @@ void run(benchmark::State& state, std::uint64_t blocks, bool scattered) {
     for (auto _ : state) {
         state.PauseTiming();
         fill_ring();
-        for (const std::uint64_t begun = wire_stamp(); wire_stamp() - begun < 1 << 14;) {} // all of it certain
+        for (const std::uint64_t begun = wire_stamp(); wire_stamp() - begun < 1 << 14;) {
+        } // all of it certain
         state.ResumeTiming();
         drain();
     }

@@ -19,7 +19,8 @@ using testing::fake_thread;
 using testing::scratch;
 
 std::unique_ptr<collector> make_small(const std::string& path, std::uint32_t ring_words = 512) {
-    auto made = collector::make({.path = path, .contexts_max = 1u << 16, .ring_count = 8, .ring_words = ring_words});
+    auto made =
+        collector::make({.path = path, .contexts_max = 1u << 16, .ring_count = 8, .ring_words = ring_words});
     return made ? std::move(*made) : nullptr;
 }
 
@@ -29,19 +30,31 @@ void expect_sums(const snapshot& all) {
                                [&](std::uint64_t so_far, const auto& row) { return so_far + of(row); });
     };
     auto check = [&](const char* what, const auto& rows) {
-        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.live_bytes_at_peak; }), all.totals.peak_live_bytes) << what;
-        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.allocations; }), all.totals.allocations) << what;
-        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.allocated_bytes; }), all.totals.allocated_bytes) << what;
-        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.live_bytes_at_exit; }), all.totals.live_bytes_at_exit) << what;
-        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.live_blocks_at_exit; }), all.totals.live_blocks_at_exit) << what;
-        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.temporary_allocations; }), all.totals.temporary_allocations) << what;
+        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.live_bytes_at_peak; }),
+                  all.totals.peak_live_bytes)
+            << what;
+        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.allocations; }), all.totals.allocations)
+            << what;
+        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.allocated_bytes; }),
+                  all.totals.allocated_bytes)
+            << what;
+        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.live_bytes_at_exit; }),
+                  all.totals.live_bytes_at_exit)
+            << what;
+        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.live_blocks_at_exit; }),
+                  all.totals.live_blocks_at_exit)
+            << what;
+        EXPECT_EQ(sum(rows, [](const auto& r) { return r.numbers.temporary_allocations; }),
+                  all.totals.temporary_allocations)
+            << what;
     };
     check("contexts", all.contexts);
     check("sites", all.sites);
     check("modules", all.modules);
     for (const auto* rows : {&all.threads})
         EXPECT_EQ(sum(*rows, [](const auto& r) { return r.live_bytes_at_peak; }), all.totals.peak_live_bytes);
-    EXPECT_EQ(sum(all.processes, [](const auto& r) { return r.live_bytes_at_peak; }), all.totals.peak_live_bytes);
+    EXPECT_EQ(sum(all.processes, [](const auto& r) { return r.live_bytes_at_peak; }),
+              all.totals.peak_live_bytes);
     EXPECT_EQ(sum(all.threads, [](const auto& r) { return r.totals.allocations; }), all.totals.allocations);
     EXPECT_EQ(all.dropped_events, 0u);
 }
@@ -53,7 +66,8 @@ struct oracle {
         int row, thread;
     };
     struct row {
-        std::uint64_t allocations = 0, bytes = 0, live = 0, blocks = 0, peak = 0, at_peak = 0, temporaries = 0;
+        std::uint64_t allocations = 0, bytes = 0, live = 0, blocks = 0, peak = 0, at_peak = 0,
+                      temporaries = 0;
         void add(std::uint64_t size) { live += size, ++blocks, peak = std::max(peak, live); }
     };
     std::map<std::pair<int, std::uint64_t>, block> live;
@@ -117,9 +131,11 @@ struct random_program {
         for (std::uint32_t i = 0; i < 2; ++i) {
             // Both are this process, alive: the pids differ by nothing that the collector could look at.
             processes.push_back(std::make_unique<fake_process>(
-                collect->segment_path(), testing::fake_options{.pid = i == 0 ? static_cast<std::uint32_t>(::getpid())
-                                                                            : static_cast<std::uint32_t>(::getppid())}));
-            processes.back()->module(1, 0x10000 * (i + 1), "/usr/bin/same"); // at another place: the same contexts
+                collect->segment_path(),
+                testing::fake_options{.pid = i == 0 ? static_cast<std::uint32_t>(::getpid())
+                                                    : static_cast<std::uint32_t>(::getppid())}));
+            processes.back()->module(1, 0x10000 * (i + 1),
+                                     "/usr/bin/same"); // at another place: the same contexts
             nodes.emplace_back();
             std::uint32_t parent = ALLOT_NODE_ROOT;
             for (std::uint64_t c = 0; c < context_count; ++c) {
@@ -130,9 +146,10 @@ struct random_program {
     }
     void start_thread() {
         const int process = static_cast<int>(random() % processes.size());
-        threads.push_back({std::make_unique<fake_thread>(*processes[static_cast<std::size_t>(process)],
-                                                         static_cast<std::uint32_t>(++threads_made), true, now),
-                           process, threads_made});
+        threads.push_back(
+            {std::make_unique<fake_thread>(*processes[static_cast<std::size_t>(process)],
+                                           static_cast<std::uint32_t>(++threads_made), true, now),
+             process, threads_made});
     }
     void end_thread(std::size_t index) {
         threads[index].fake->end();
@@ -147,7 +164,9 @@ struct random_program {
     void allocate(thread& by, bool reallocation = false) {
         const std::uint64_t address = unused_address(by.process), size = random() % 2000;
         const int context = static_cast<int>(random() % context_count);
-        by.fake->allocate(address, size, nodes[static_cast<std::size_t>(by.process)][static_cast<std::size_t>(context)], reallocation);
+        by.fake->allocate(address, size,
+                          nodes[static_cast<std::size_t>(by.process)][static_cast<std::size_t>(context)],
+                          reallocation);
         truth.allocate(by.process, address, size, context, by.number);
         truth.reallocations += reallocation;
     }
@@ -176,15 +195,19 @@ struct random_program {
         if (threads.empty() || (random() % 500 == 0 && threads.size() < 6)) return start_thread();
         const std::size_t index = random() % threads.size();
         if (random() % 700 == 0) return end_thread(index);
-        if (random() % 5 < 2) allocate(threads[index]);
-        else end_one(threads[index]);
-        if (++steps % 50 == 0 || random() % 20 == 0) collect->poll(); // before a ring can be full: nobody else would
+        if (random() % 5 < 2)
+            allocate(threads[index]);
+        else
+            end_one(threads[index]);
+        if (++steps % 50 == 0 || random() % 20 == 0)
+            collect->poll(); // before a ring can be full: nobody else would
     }
 };
 
 void expect_row(const row_numbers& found, const oracle::row& true_row) {
-    EXPECT_EQ(std::tuple(found.allocations, found.allocated_bytes, found.live_blocks_at_exit, found.live_bytes_at_exit,
-                         found.peak_live_bytes, found.live_bytes_at_peak, found.temporary_allocations),
+    EXPECT_EQ(std::tuple(found.allocations, found.allocated_bytes, found.live_blocks_at_exit,
+                         found.live_bytes_at_exit, found.peak_live_bytes, found.live_bytes_at_peak,
+                         found.temporary_allocations),
               std::tuple(true_row.allocations, true_row.bytes, true_row.blocks, true_row.live, true_row.peak,
                          true_row.at_peak, true_row.temporaries));
 }
@@ -198,14 +221,16 @@ TEST(collector_model, agrees_with_a_naive_oracle_in_every_row) {
         for (int step = 0; step < 20'000; ++step) program.step();
         const snapshot all = program.collect->finish(0, 0);
         const oracle& truth = program.truth;
-        EXPECT_EQ(all.totals, (heap_totals{truth.total.allocations, truth.frees, truth.reallocations, truth.total.bytes,
-                                           truth.total.blocks, truth.total.live, truth.total.peak, truth.total.temporaries}));
+        EXPECT_EQ(all.totals, (heap_totals{truth.total.allocations, truth.frees, truth.reallocations,
+                                           truth.total.bytes, truth.total.blocks, truth.total.live,
+                                           truth.total.peak, truth.total.temporaries}));
         ASSERT_EQ(all.contexts.size(), std::size_t{random_program::context_count});
         for (const context_node& node : all.contexts)
             expect_row(node.numbers, truth.rows.at(static_cast<int>(node.address.offset / 16)));
         ASSERT_EQ(all.threads.size(), static_cast<std::size_t>(program.threads_made));
         for (const thread_row& row : all.threads) {
-            const auto& true_row = program.truth.threads[static_cast<int>(row.tid)]; // none: it allocated nothing
+            const auto& true_row =
+                program.truth.threads[static_cast<int>(row.tid)]; // none: it allocated nothing
             EXPECT_EQ(row.totals.allocations, true_row.allocations);
             EXPECT_EQ(row.totals.peak_live_bytes, true_row.peak);
             EXPECT_EQ(row.live_bytes_at_peak, true_row.at_peak);
@@ -221,8 +246,8 @@ TEST(collector_model, agrees_with_a_naive_oracle_in_every_row) {
     }
 }
 
-// Two real threads, one allocates what the other frees, at the same few addresses, with true stamps: the alternation
-// at each address must come out although the rings are read at any time.
+// Two real threads, one allocates what the other frees, at the same few addresses, with true stamps: the
+// alternation at each address must come out although the rings are read at any time.
 TEST(collector_model, follows_blocks_from_thread_to_thread) {
     constexpr std::uint64_t rounds = 100'000, window = 64;
     scratch files;
@@ -259,8 +284,8 @@ TEST(collector_model, follows_blocks_from_thread_to_thread) {
     EXPECT_TRUE(all.notes.empty()) << all.notes[0];
 }
 
-// Phases with a barrier between: each thread's blocks of a phase are freed before any of the next is made, so the
-// true peak is that of one phase, whatever the threads do.
+// Phases with a barrier between: each thread's blocks of a phase are freed before any of the next is made, so
+// the true peak is that of one phase, whatever the threads do.
 TEST(collector_model, knows_the_exact_peak_of_threads_that_work_in_phases) {
     constexpr int phases = 200, blocks = 50;
     constexpr std::uint32_t workers = 3;
@@ -270,7 +295,8 @@ TEST(collector_model, knows_the_exact_peak_of_threads_that_work_in_phases) {
     fake_process process(collect->segment_path(), {.pid = static_cast<std::uint32_t>(::getpid())});
     const std::uint32_t main = process.node(0x1000, ALLOT_NODE_ROOT);
     std::vector<std::unique_ptr<fake_thread>> fakes;
-    for (std::uint32_t i = 0; i < workers; ++i) fakes.push_back(std::make_unique<fake_thread>(process, i + 1));
+    for (std::uint32_t i = 0; i < workers; ++i)
+        fakes.push_back(std::make_unique<fake_thread>(process, i + 1));
     std::atomic<std::uint32_t> arrived{0}, finished{0};
     auto barrier = [&](std::uint32_t number) {
         arrived.fetch_add(1, std::memory_order_acq_rel);
@@ -281,7 +307,8 @@ TEST(collector_model, knows_the_exact_peak_of_threads_that_work_in_phases) {
         threads.emplace_back([&, i] {
             std::uint32_t number = 0;
             for (int phase = 0; phase < phases; ++phase) {
-                for (std::uint64_t b = 0; b < blocks; ++b) fakes[i]->allocate((i + 1) * 0x10000 + b * 16, 100, main);
+                for (std::uint64_t b = 0; b < blocks; ++b)
+                    fakes[i]->allocate((i + 1) * 0x10000 + b * 16, 100, main);
                 barrier(++number);
                 for (std::uint64_t b = 0; b < blocks; ++b) fakes[i]->free((i + 1) * 0x10000 + b * 16);
                 barrier(++number);

@@ -15,14 +15,19 @@ using testing::scratch;
 const std::uint32_t own_pid = static_cast<std::uint32_t>(::getpid());
 
 std::unique_ptr<collector> make_small(const std::string& path, recording_mode mode = recording_mode::full) {
-    auto made = collector::make({.path = path, .mode = mode, .root_command = {"fake"}, .contexts_max = 1u << 16,
-                                 .ring_count = 8, .ring_words = 1024});
+    auto made = collector::make({.path = path,
+                                 .mode = mode,
+                                 .root_command = {"fake"},
+                                 .contexts_max = 1u << 16,
+                                 .ring_count = 8,
+                                 .ring_words = 1024});
     if (!made) ADD_FAILURE() << made.error().text();
     return made ? std::move(*made) : nullptr;
 }
 
 void settle(collector& collect) {
-    while (collect.poll()) {}
+    while (collect.poll()) {
+    }
 }
 
 TEST(collector, sees_what_a_process_did_with_its_memory) { // the header's example
@@ -82,7 +87,7 @@ TEST(collector, counts_temporaries_and_restores_what_a_failed_realloc_left) {
     thread.free(0x200); // temporary
     thread.allocate(0x300, 5, main);
     thread.allocate(0x400, 5, main);
-    thread.free(0x300); // not: 0x400 came between
+    thread.free(0x300);    // not: 0x400 came between
     thread.free(0x999000); // from before the attach
     settle(*collect);
     const snapshot all = collect->finish(0, 0);
@@ -92,7 +97,8 @@ TEST(collector, counts_temporaries_and_restores_what_a_failed_realloc_left) {
     EXPECT_EQ(all.totals.live_bytes_at_exit, 5u);
     EXPECT_EQ(all.totals.peak_live_bytes, 16u);
     ASSERT_EQ(all.notes.size(), 1u);
-    EXPECT_EQ(all.notes[0], "Frees of memory that a process had before it was observed, from before a fork for one: 1");
+    EXPECT_EQ(all.notes[0],
+              "Frees of memory that a process had before it was observed, from before a fork for one: 1");
 }
 
 TEST(collector, waits_for_the_event_of_a_thread_that_is_in_a_hook_but_never_stops_the_others) {

@@ -7,7 +7,8 @@ namespace allot::recorder {
 namespace {
 
 void* map_zeroed(std::size_t bytes) {
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? nullptr : memory;
 }
 
@@ -31,10 +32,12 @@ live_table::page** live_table::new_page(std::uint64_t address) noexcept {
         free_ = fresh->next_free;
     } else {
         if (chunks_.empty() || chunks_.back().second == chunk_pages_) {
-            const std::size_t wanted = chunks_.empty() ? first_chunk_pages : std::min(chunk_pages_ * 2, chunk_pages_max);
+            const std::size_t wanted =
+                chunks_.empty() ? first_chunk_pages : std::min(chunk_pages_ * 2, chunk_pages_max);
             void* memory = map_zeroed(wanted * sizeof(page));
             if (memory == nullptr) return nullptr;
-            if (wanted == chunk_pages_max) // a large heap is met in any order: fewer misses in the address translation
+            if (wanted ==
+                chunk_pages_max) // a large heap is met in any order: fewer misses in the address translation
                 (void)::madvise(memory, wanted * sizeof(page), MADV_HUGEPAGE);
             chunks_.emplace_back(static_cast<page*>(memory), 0);
             chunk_pages_ = wanted;
@@ -71,7 +74,8 @@ bool live_table::check() const {
     bool good = true;
     for (const auto& [first, taken] : chunks_)
         for (const page* at = first; at != first + taken; ++at) {
-            const auto live = std::count_if(at->entries, at->entries + slots, [](const slot& s) { return s.mark != 0; });
+            const auto live =
+                std::count_if(at->entries, at->entries + slots, [](const slot& s) { return s.mark != 0; });
             good = good && static_cast<std::size_t>(live) == at->live && (live == 0 || *at->home == at);
             counted += static_cast<std::size_t>(live);
         }

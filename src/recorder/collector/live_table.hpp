@@ -1,11 +1,11 @@
 // live_table: the live blocks of one process, by address.
 //
-// A shadow index, not a hash: address >> 32 finds a region, bits 12 … 31 a page of 256 slots, one for each 16 bytes.
-// Addresses that are 8 but not 16 apart (jemalloc's smallest class) live in a second plane of the same form. Use it
-// for addresses of allocated blocks; for sparse integers use a hash table.
-// Owns its memory (mmap, straight). Threads: one. Cost: find and insert about 3 ns hot, three dependent loads, two
-// cache misses cold; 16 bytes of memory for each 16 bytes of the target's pages that hold live blocks.
-// Every call answers for any address below 2^47; others are never found and cannot be inserted.
+// A shadow index, not a hash: address >> 32 finds a region, bits 12 … 31 a page of 256 slots, one for each 16
+// bytes. Addresses that are 8 but not 16 apart (jemalloc's smallest class) live in a second plane of the same
+// form. Use it for addresses of allocated blocks; for sparse integers use a hash table.
+// Owns its memory (mmap, straight). Threads: one. Cost: find and insert about 3 ns hot, three dependent
+// loads, two cache misses cold; 16 bytes of memory for each 16 bytes of the target's pages that hold live
+// blocks. Every call answers for any address below 2^47; others are never found and cannot be inserted.
 //
 //     live_table table;
 //     live_table::place at = table.reserve(0x5555'0010);   // {} when there is no memory
@@ -119,7 +119,8 @@ public:
                 if (at->live == 0) continue;
                 for (std::size_t index = 0; index < slots; ++index)
                     if (const slot& entry = at->entries[index]; entry.mark != 0)
-                        f(at->address + index * 16 + at->plane * 8, live_block{entry.mark >> 1, entry.row, entry.thread});
+                        f(at->address + index * 16 + at->plane * 8,
+                          live_block{entry.mark >> 1, entry.row, entry.thread});
             }
     }
 

@@ -20,9 +20,19 @@ TEST(live_table, finds_what_was_filled_until_it_is_erased) { // the header's exa
 
 TEST(live_table, knows_the_edges_of_pages_regions_and_the_address_space) {
     live_table table;
-    const std::uint64_t edges[] = {0,           8,           16,          4080,        4088,        4096,
-                                   0xffff'fff8, 0xffff'fff0, 1ull << 32,  (1ull << 32) + 8,
-                                   (1ull << 47) - 8, (1ull << 47) - 16, (1ull << 47) - 4096};
+    const std::uint64_t edges[] = {0,
+                                   8,
+                                   16,
+                                   4080,
+                                   4088,
+                                   4096,
+                                   0xffff'fff8,
+                                   0xffff'fff0,
+                                   1ull << 32,
+                                   (1ull << 32) + 8,
+                                   (1ull << 47) - 8,
+                                   (1ull << 47) - 16,
+                                   (1ull << 47) - 4096};
     std::uint32_t number = 0;
     for (std::uint64_t address : edges) {
         auto at = table.reserve(address);
@@ -77,7 +87,8 @@ TEST(live_table, behaves_like_a_map_under_random_use) {
             table.erase(at);
             naive.erase(known);
         } else {
-            const live_block block{.size = random() >> 1, .row = static_cast<std::uint32_t>(random()), .thread = 3};
+            const live_block block{
+                .size = random() >> 1, .row = static_cast<std::uint32_t>(random()), .thread = 3};
             table.fill(table.reserve(address), block);
             naive.emplace(address, block);
         }

@@ -1,21 +1,21 @@
 // merger: the events of several rings in the order of their stamps, as far as that order is certain.
 //
-// A ring with unread events says itself what comes next. A ring without any may hold the others up: it gets events
-// later that are stamped up to now. Its `horizon` is what it can no longer come before; the collector raises that
-// when it sees the writing thread outside of its hooks. So with one active ring nothing is held up, and of several
-// only what a thread in the middle of a hook may still precede.
-// A producer must not wait for that: a ring more than half full is copied to own memory, and when too much lies
-// there (bytes_max) events are given on in the order at hand. What then comes too late is counted by the receiver.
-// Ends of processes take their place in the order too.
-// Borrows the rings' words. Threads: one. Cost: about 3 ns an event beside its receiver, linear in active rings at
-// each change from one ring to another.
+// A ring with unread events says itself what comes next. A ring without any may hold the others up: it gets
+// events later that are stamped up to now. Its `horizon` is what it can no longer come before; the collector
+// raises that when it sees the writing thread outside of its hooks. So with one active ring nothing is held
+// up, and of several only what a thread in the middle of a hook may still precede. A producer must not wait
+// for that: a ring more than half full is copied to own memory, and when too much lies there (bytes_max)
+// events are given on in the order at hand. What then comes too late is counted by the receiver. Ends of
+// processes take their place in the order too.
+// Borrows the rings' words. Threads: one. Cost: about 3 ns an event beside its receiver, linear in active
+// rings at each change from one ring to another.
 //
 //     merger merge(256 << 20);
 //     merge.open(0, words, word_count, base_stamp, tail);
-//     merge.source(0).reader.extend(head);
-//     merge.source(0).horizon = now;
+//     merge[0].reader.extend(head);
+//     merge[0].horizon = now;
 //     merge.run(now, receiver); // receiver.take(0, event, is_late) for each event up to now
-//     tail = merge.source(0).reader.read();
+//     tail = merge[0].reader.read();
 #pragma once
 
 #include <algorithm>
@@ -38,8 +38,8 @@ public:
     explicit merger(std::size_t bytes_max) noexcept : bytes_max_(bytes_max) {}
 
     // A producer begins in this ring. Its events are stamped base_stamp or later.
-    void open(std::uint32_t ring, const std::uint64_t* words, std::uint64_t word_count, std::uint64_t base_stamp,
-              std::uint64_t tail) {
+    void open(std::uint32_t ring, const std::uint64_t* words, std::uint64_t word_count,
+              std::uint64_t base_stamp, std::uint64_t tail) {
         while (sources_.size() <= ring) sources_.push_back({ring_reader(nullptr, 1)});
         source& opened = sources_[ring];
         if (!opened.open) {
@@ -66,7 +66,8 @@ public:
     }
     bool ends_waiting() const noexcept { return !ends_.empty(); }
 
-    // Gives on what is certain among the events stamped up to `limit`; for_ever: all there is. Answers how many.
+    // Gives on what is certain among the events stamped up to `limit`; for_ever: all there is. Answers how
+    // many.
     template <class Receiver>
     std::size_t run(std::uint64_t limit, Receiver&& receiver);
 
@@ -95,7 +96,8 @@ private:
         std::uint32_t process;
     };
 
-    // The source to read from next and up to which stamp; null when the order is not certain beyond what was read.
+    // The source to read from next and up to which stamp; null when the order is not certain beyond what was
+    // read.
     source* choose(std::uint64_t limit, bool certain, std::uint64_t& until) {
         source* first = nullptr;
         std::uint64_t first_stamp = for_ever, others = for_ever;
@@ -116,9 +118,9 @@ private:
         return first != nullptr && first_stamp <= until ? first : nullptr;
     }
 
-    std::vector<source> sources_;        // by ring
+    std::vector<source> sources_;       // by ring
     std::vector<std::uint32_t> active_; // rings that are open
-    std::vector<end> ends_; // latest first
+    std::vector<end> ends_;             // latest first
     std::size_t bytes_max_;
     std::size_t held_bytes_ = 0;
     std::uint64_t merged_ = 0;
@@ -140,7 +142,8 @@ std::size_t merger::run(std::uint64_t limit, Receiver&& receiver) {
             const std::size_t held_before = from->reader.held_bytes();
             const std::uint64_t last = std::min(until, end_stamp);
             std::size_t quantum = short_of_memory ? 4096 : ~std::size_t{0};
-            for (const ring_event* next = from->reader.peek(); next != nullptr && next->stamp <= last && quantum != 0;
+            for (const ring_event* next = from->reader.peek();
+                 next != nullptr && next->stamp <= last && quantum != 0;
                  next = from->reader.peek(), --quantum) {
                 const bool late = next->stamp < merged_;
                 if (!late) merged_ = next->stamp;

@@ -36,7 +36,9 @@ struct rings {
     std::size_t run(std::uint64_t limit) { return merge.run(limit, *this); }
 
     // merger's receiver
-    void take(std::uint32_t ring, const ring_event& event, bool late) { seen.push_back({ring, event.stamp, late}); }
+    void take(std::uint32_t ring, const ring_event& event, bool late) {
+        seen.push_back({ring, event.stamp, late});
+    }
     void prefetch(std::uint32_t, std::uint64_t) {}
     void progress(std::uint32_t) {}
     void ended(std::uint32_t process) { seen.push_back({1000 + process, 0, false}); }
@@ -96,7 +98,8 @@ TEST(merger, puts_ends_of_processes_in_their_place) {
     all.merge[1].horizon = 100;
     all.merge[0].horizon = 100;
     all.run(100);
-    EXPECT_EQ(all.seen, (std::vector<received>{{0, 10, false}, {1007, 0, false}, {0, 30, false}, {1008, 0, false}}));
+    EXPECT_EQ(all.seen,
+              (std::vector<received>{{0, 10, false}, {1007, 0, false}, {0, 30, false}, {1008, 0, false}}));
 }
 
 TEST(merger, lets_no_producer_wait_for_another) {
@@ -146,7 +149,8 @@ TEST(merger, is_right_for_random_rings_that_are_in_hooks_at_times) {
         const auto ring = static_cast<std::uint32_t>(random() % 5);
         now += random() % 3;
         // A thread in a hook has taken its stamp some time ago, but not before it was last seen outside.
-        const std::uint64_t stamp = now - random() % (now - std::max(all.merge[ring].horizon, all.last[ring]) + 1);
+        const std::uint64_t stamp =
+            now - random() % (now - std::max(all.merge[ring].horizon, all.last[ring]) + 1);
         if (all.has_room(ring)) {
             all.put(ring, stamp);
             ++written;

@@ -80,10 +80,12 @@ bool processes::find_new() {
     if (__atomic_load_n(&file_.header().process_serial, __ATOMIC_ACQUIRE) == serials_seen_) return false;
     std::vector<std::uint32_t> fresh;
     for (std::uint32_t entry = 0; entry < file_.process_count(); ++entry)
-        if (by_entry_[entry] == nullptr && __atomic_load_n(&file_.process(entry)->state, __ATOMIC_ACQUIRE) == ALLOT_LIVE)
+        if (by_entry_[entry] == nullptr &&
+            __atomic_load_n(&file_.process(entry)->state, __ATOMIC_ACQUIRE) == ALLOT_LIVE)
             fresh.push_back(entry);
-    std::sort(fresh.begin(), fresh.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return file_.process(a)->serial < file_.process(b)->serial; });
+    std::sort(fresh.begin(), fresh.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return file_.process(a)->serial < file_.process(b)->serial;
+    });
     for (std::uint32_t entry : fresh) enter(entry);
     return !fresh.empty();
 }
@@ -98,9 +100,13 @@ void processes::enter(std::uint32_t entry) {
     made->serial = wire.serial;
     made->pid = wire.pid;
     made->alive_stamp = wire.start_stamp;
-    made->record = all_.processes.add({.serial = wire.serial, .start_stamp = wire.start_stamp, .entry = entry,
-                                       .pid = wire.pid, .parent_pid = wire.parent_pid,
-                                       .observed = wire.reason == ALLOT_REASON_NONE, .live_basis = wire.live_basis});
+    made->record = all_.processes.add({.serial = wire.serial,
+                                       .start_stamp = wire.start_stamp,
+                                       .entry = entry,
+                                       .pid = wire.pid,
+                                       .parent_pid = wire.parent_pid,
+                                       .observed = wire.reason == ALLOT_REASON_NONE,
+                                       .live_basis = wire.live_basis});
     if (made->record == none) { // more processes than a recording holds: this one keeps its entry, unread
         by_entry_[entry] = &lost_;
         __atomic_fetch_add(&file_.header().processes_lost, 1u, __ATOMIC_RELAXED);
@@ -110,7 +116,7 @@ void processes::enter(std::uint32_t entry) {
         all_.processes[made->record].reason = all_.add_text(reason_text(wire.reason));
     made->blobs = std::make_unique<process_blobs>(file_, entry);
     made->pidfd = open_pidfd(made->pid);
-    struct stat status {};
+    struct stat status{};
     if (::stat(proc_path(made->pid, "exe").c_str(), &status) == 0) {
         made->device = status.st_dev;
         made->inode = status.st_ino;
@@ -120,8 +126,10 @@ void processes::enter(std::uint32_t entry) {
     by_entry_[entry] = made.get();
     running_.push_back(std::move(made));
     read_blobs(entered);
-    if (process_record& record = all_.processes[entered.record]; wire.forked != 0 && record.command.bytes == 0)
-        for (std::uint32_t parent = entered.record; parent-- != 0;) // the newest program under the parent's pid
+    if (process_record& record = all_.processes[entered.record];
+        wire.forked != 0 && record.command.bytes == 0)
+        for (std::uint32_t parent = entered.record;
+             parent-- != 0;) // the newest program under the parent's pid
             if (all_.processes[parent].pid == wire.parent_pid) {
                 record.command = all_.processes[parent].command;
                 if (record.executable.bytes == 0) record.executable = all_.processes[parent].executable;
@@ -142,7 +150,8 @@ void processes::read_blobs(process& which) {
         } else if (head.kind == ALLOT_BLOB_MODULE && rest.size() >= sizeof(allot_wire_module) - sizeof head) {
             allot_wire_module module{};
             module.record = head;
-            std::memcpy(reinterpret_cast<std::byte*>(&module) + sizeof head, rest.data(), sizeof module - sizeof head);
+            std::memcpy(reinterpret_cast<std::byte*>(&module) + sizeof head, rest.data(),
+                        sizeof module - sizeof head);
             rest = rest.subspan(sizeof module - sizeof head);
             if (module.build_id_bytes > 64 || module.build_id_bytes > rest.size()) return;
             tree_.add_module(which.record, module, as_text(rest.subspan(module.build_id_bytes)),
@@ -201,13 +210,15 @@ void processes::look_at_programs(std::uint64_t now_stamp, std::uint64_t now_ns) 
 }
 
 void processes::look_at_program(process& which, std::uint64_t now_stamp, std::uint64_t now_ns) {
-    struct stat status {};
+    struct stat status{};
     bool changed = false;
     if (::stat(proc_path(which.pid, "exe").c_str(), &status) == 0) {
-        // Seen first after it had become another program already: then the file it named itself is not this one.
-        struct stat named {};
+        // Seen first after it had become another program already: then the file it named itself is not this
+        // one.
+        struct stat named{};
         const bool early = which.changed_ns == 0 && !which.executable.empty() &&
-                           ::stat(which.executable.c_str(), &named) == 0 && read_link(which.pid, "root") == "/" &&
+                           ::stat(which.executable.c_str(), &named) == 0 &&
+                           read_link(which.pid, "root") == "/" &&
                            (named.st_dev != status.st_dev || named.st_ino != status.st_ino) &&
                            read_link(which.pid, "exe") != which.executable + " (deleted)";
         if (early) { // so that the next look sees the change as well
@@ -234,8 +245,11 @@ void processes::became_unobserved(process& which) {
     made->pid = which.pid;
     made->serial = which.serial;
     made->executable = read_link(which.pid, "exe");
-    made->record = all_.processes.add({.serial = which.serial, .start_stamp = which.changed_stamp, .pid = which.pid,
-                                       .parent_pid = all_.processes[which.record].parent_pid, .observed = 0});
+    made->record = all_.processes.add({.serial = which.serial,
+                                       .start_stamp = which.changed_stamp,
+                                       .pid = which.pid,
+                                       .parent_pid = all_.processes[which.record].parent_pid,
+                                       .observed = 0});
     if (made->record == none) return;
     process_record& record = all_.processes[made->record];
     record.command = all_.add_text(read_proc(made->pid, "cmdline", command_bytes_max));
@@ -246,7 +260,8 @@ void processes::became_unobserved(process& which) {
 }
 
 std::string processes::why_not(const std::string& executable) const {
-    return inspector_ != nullptr ? inspector_->reason_not_observed(executable) : "the program did not load the recorder";
+    return inspector_ != nullptr ? inspector_->reason_not_observed(executable)
+                                 : "the program did not load the recorder";
 }
 
 std::vector<processes::process*> processes::take_ended() {
@@ -260,7 +275,8 @@ std::vector<processes::process*> processes::take_ended() {
 }
 
 processes::process* processes::at_entry(std::uint32_t entry, std::uint64_t serial) noexcept {
-    if (entry >= by_entry_.size() || by_entry_[entry] == nullptr || by_entry_[entry]->serial != serial) return nullptr;
+    if (entry >= by_entry_.size() || by_entry_[entry] == nullptr || by_entry_[entry]->serial != serial)
+        return nullptr;
     return by_entry_[entry];
 }
 
@@ -304,14 +320,16 @@ void processes::release(process& which) {
     std::erase_if(running_, [&](const auto& each) { return each.get() == &which; });
 }
 
-void processes::finish(std::uint32_t root_pid, int wait_status, const std::vector<std::string>& root_command) {
+void processes::finish(std::uint32_t root_pid, int wait_status,
+                       const std::vector<std::string>& root_command) {
     std::uint32_t root = none;
     for (std::uint32_t index = 0; index < all_.processes.count(); ++index)
         if (all_.processes[index].pid == root_pid && root_pid != 0) root = index;
     if (root == none && root_pid != 0) { // it never attached
         std::string command;
         for (const std::string& argument : root_command) command.append(argument).append(1, '\0');
-        root = all_.processes.add({.pid = root_pid, .parent_pid = static_cast<std::uint32_t>(::getpid()), .observed = 0});
+        root = all_.processes.add(
+            {.pid = root_pid, .parent_pid = static_cast<std::uint32_t>(::getpid()), .observed = 0});
         if (root != none) {
             all_.processes[root].command = all_.add_text(command);
             all_.processes[root].reason = all_.add_text(why_not({}));

@@ -1,10 +1,13 @@
-// processes: who is observed: finds new entries in the segment, notices ends and execs, keeps each one's record.
+// processes: who is observed: finds new entries in the segment, notices ends and execs, keeps each one's
+// record.
 //
-// A process ends when its pidfd says so, or when a newer entry bears its pid (it has become another program), or when
-// /proc/<pid>/exe is another file and the recorder did not come up there (a program that cannot be observed).
-// It does not follow threads or events: collector does, and calls release() when nothing of a process is left to read.
+// A process ends when its pidfd says so, or when a newer entry bears its pid (it has become another program),
+// or when /proc/<pid>/exe is another file and the recorder did not come up there (a program that cannot be
+// observed). It does not follow threads or events: collector does, and calls release() when nothing of a
+// process is left to read.
 // Borrows segment, tables, tree and inspector; owns the pidfds. Threads: one.
-// Cost: look() with nothing new is one poll() and one load; the look at /proc comes every 20 ms, about 2 µs a process.
+// Cost: look() with nothing new is one poll() and one load; the look at /proc comes every 20 ms, about 2 µs a
+// process.
 //
 //     processes all(file, tables, tree, nullptr);
 //     all.look(now_stamp, now_ns);
@@ -31,16 +34,16 @@ public:
         std::uint32_t entry = none;  // in the segment; none: a program that did not attach
         std::uint64_t serial = 0;
         std::uint32_t pid = 0;
-        bool ended = false;             // seen to have ended: nothing more will be written
-        bool handed_out = false;        // by take_ended()
-        std::uint64_t alive_stamp = 0;  // it was seen alive then; where it became another program: not after
-        std::uint32_t others = none;    // the thread record for threads without a place of their own
+        bool ended = false;            // seen to have ended: nothing more will be written
+        bool handed_out = false;       // by take_ended()
+        std::uint64_t alive_stamp = 0; // it was seen alive then; where it became another program: not after
+        std::uint32_t others = none;   // the thread record for threads without a place of their own
         int pidfd = -1;
         std::unique_ptr<process_blobs> blobs;
-        std::string executable;         // as the process itself wrote it
+        std::string executable;              // as the process itself wrote it
         std::uint64_t device = 0, inode = 0; // of its executable at the first look
         std::string comm;
-        std::uint64_t changed_ns = 0;   // since when the executable is another
+        std::uint64_t changed_ns = 0; // since when the executable is another
         std::uint64_t changed_stamp = 0;
     };
 
@@ -62,8 +65,8 @@ public:
     // Its record for threads that have none of their own.
     std::uint32_t others_of(process& which);
 
-    // Takes the last figures out of the entry and frees it and its pages. Expects: ended, all threads and rings of it
-    // are free. `which` is gone afterwards.
+    // Takes the last figures out of the entry and frees it and its pages. Expects: ended, all threads and
+    // rings of it are free. `which` is gone afterwards.
     void release(process& which);
 
     // At the recording's end. The root's last record gets this wait status; what still runs is `running`.
@@ -92,7 +95,7 @@ private:
     process_inspector* inspector_;
     std::vector<std::unique_ptr<process>> running_; // entered and not released; in order of their serials
     std::vector<process*> by_entry_;
-    process lost_; // stands for entries without a record
+    process lost_;                   // stands for entries without a record
     std::uint64_t serials_seen_ = 0; // entries that were entered
     std::uint64_t programs_ns_ = 0;  // of the last look at /proc
 };

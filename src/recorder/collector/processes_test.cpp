@@ -50,8 +50,11 @@ private:
 
 struct recording {
     recording() {
-        auto made = collector::make({.path = files.path("x"), .root_command = {"root", "never"}, .contexts_max = 1u << 12,
-                                     .ring_count = 4, .ring_words = 512});
+        auto made = collector::make({.path = files.path("x"),
+                                     .root_command = {"root", "never"},
+                                     .contexts_max = 1u << 12,
+                                     .ring_count = 4,
+                                     .ring_words = 512});
         collect = std::move(*made);
         collect->set_root(static_cast<std::uint32_t>(::getpid()));
     }
@@ -87,7 +90,8 @@ TEST(processes, frees_all_that_an_ended_process_held_and_keeps_its_numbers) {
         ASSERT_TRUE(run.poll_until([&] { return process.entry().state == ALLOT_FREE; })) << round;
         EXPECT_EQ(process.ring(thread.ring()).state, unsigned{ALLOT_FREE});
         EXPECT_EQ(process.thread(thread.index()).state, unsigned{ALLOT_FREE});
-        at_home.allocate(0x1000 + static_cast<std::uint64_t>(round) * 16, 10, main); // the total's peak: only one child's at a time
+        at_home.allocate(0x1000 + static_cast<std::uint64_t>(round) * 16, 10,
+                         main); // the total's peak: only one child's at a time
     }
     EXPECT_LT(root.header().page_next, 10u); // pages are used again
     const snapshot all = run.collect->finish(0, 0);
@@ -108,7 +112,8 @@ TEST(processes, counts_what_a_killed_process_had_written) {
     child other;
     fake_process process(run.collect->segment_path(), {.pid = other.pid()});
     fake_thread thread(process, 1);
-    for (std::uint64_t i = 0; i < 100; ++i) thread.allocate(0x1000 + i * 16, 10, process.node(0x1000, ALLOT_NODE_ROOT));
+    for (std::uint64_t i = 0; i < 100; ++i)
+        thread.allocate(0x1000 + i * 16, 10, process.node(0x1000, ALLOT_NODE_ROOT));
     thread.set_busy(true); // killed in the middle of a hook: its counter is ahead of its events
     ++thread.entry().counters.allocations;
     other.end();
@@ -126,7 +131,8 @@ TEST(processes, says_that_the_root_never_attached_and_why) {
         std::string reason_not_observed(const std::string&) override { return "statically linked"; }
     } inspector;
     scratch files;
-    auto made = collector::make({.path = files.path("x"), .root_command = {"busybox", "true"}, .inspector = &inspector});
+    auto made = collector::make(
+        {.path = files.path("x"), .root_command = {"busybox", "true"}, .inspector = &inspector});
     (*made)->set_root(4711);
     (*made)->poll();
     const snapshot all = (*made)->finish(5 << 8, 0);
@@ -141,7 +147,8 @@ TEST(processes, says_that_the_root_never_attached_and_why) {
 TEST(processes, sees_one_become_another_program_that_attaches) {
     recording run;
     child other;
-    auto before = std::make_unique<fake_process>(run.collect->segment_path(), testing::fake_options{.pid = other.pid()});
+    auto before = std::make_unique<fake_process>(run.collect->segment_path(),
+                                                 testing::fake_options{.pid = other.pid()});
     fake_thread thread(*before, 1);
     thread.allocate(0x10, 100, ALLOT_NODE_UNKNOWN);
     run.collect->poll();

@@ -20,13 +20,15 @@ using testing::fake_thread;
 using testing::scratch;
 
 std::unique_ptr<collector> make_small(const std::string& path) {
-    auto made = collector::make({.path = path, .contexts_max = 1u << 10, .ring_count = 2, .ring_words = 1024});
+    auto made =
+        collector::make({.path = path, .contexts_max = 1u << 10, .ring_count = 2, .ring_words = 1024});
     return made ? std::move(*made) : nullptr;
 }
 
 std::uint64_t at_peak(const snapshot& all) {
-    return std::accumulate(all.contexts.begin(), all.contexts.end(), std::uint64_t{0},
-                           [](std::uint64_t sum, const auto& node) { return sum + node.numbers.live_bytes_at_peak; });
+    return std::accumulate(
+        all.contexts.begin(), all.contexts.end(), std::uint64_t{0},
+        [](std::uint64_t sum, const auto& node) { return sum + node.numbers.live_bytes_at_peak; });
 }
 
 TEST(recovery, makes_a_snapshot_of_what_a_dead_collector_left) { // the header's example
@@ -43,7 +45,8 @@ TEST(recovery, makes_a_snapshot_of_what_a_dead_collector_left) { // the header's
         for (std::uint64_t i = 0; i < 60; ++i) thread.free(0x1000 + i * 16);
         do collect->poll(); // also what is held back for a moment
         while (process.ring(thread.ring()).tail != process.ring(thread.ring()).head);
-        for (std::uint64_t i = 0; i < 7; ++i) thread.allocate(0x9000 + i * 16, 10, main); // nobody takes these in
+        for (std::uint64_t i = 0; i < 7; ++i)
+            thread.allocate(0x9000 + i * 16, 10, main); // nobody takes these in
         ::kill(::getpid(), SIGKILL);
     }
     int status = 0;
@@ -92,8 +95,8 @@ TEST(recovery, refuses_what_is_not_a_segment) {
     EXPECT_FALSE(is_segment(files.path("y")));
 }
 
-// A few bytes of everything that is in use are overwritten, the file cut; whatever comes out, nothing crashes, also
-// in a collector that reads the damaged parts.
+// A few bytes of everything that is in use are overwritten, the file cut; whatever comes out, nothing
+// crashes, also in a collector that reads the damaged parts.
 TEST(recovery, and_the_collector_survive_damaged_segments) {
     const unsigned seed = std::random_device{}();
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -112,12 +115,20 @@ TEST(recovery, and_the_collector_survive_damaged_segments) {
         }
         if (round % 2) collect->poll();
         allot_wire_header& header = process.header();
-        struct part { void* at; std::size_t bytes; };
-        const part parts[] = {{&process.entry(), sizeof(allot_wire_process)}, {&thread.entry(), sizeof(allot_wire_thread)},
-                              {&process.ring(thread.ring()), sizeof(allot_wire_ring)}, {process.words(thread.ring()), 400},
-                              {&process.page(1), 256}, {&process.page(2), 256},
-                              {reinterpret_cast<char*>(&header) + header.segment_bytes, sizeof(std::uint64_t) * 60}};
-        // The last part is the collector's own: nobody but a damaged disk writes there, so only recovery meets that.
+        struct part {
+            void* at;
+            std::size_t bytes;
+        };
+        const part parts[] = {
+            {&process.entry(), sizeof(allot_wire_process)},
+            {&thread.entry(), sizeof(allot_wire_thread)},
+            {&process.ring(thread.ring()), sizeof(allot_wire_ring)},
+            {process.words(thread.ring()), 400},
+            {&process.page(1), 256},
+            {&process.page(2), 256},
+            {reinterpret_cast<char*>(&header) + header.segment_bytes, sizeof(std::uint64_t) * 60}};
+        // The last part is the collector's own: nobody but a damaged disk writes there, so only recovery
+        // meets that.
         for (int hits = 0; hits < 4; ++hits) {
             const part& hit = parts[random() % 6];
             static_cast<unsigned char*>(hit.at)[random() % hit.bytes] = static_cast<unsigned char>(random());

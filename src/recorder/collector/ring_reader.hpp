@@ -1,9 +1,10 @@
 // ring_reader: the events of one ring, decoded one after another.
 //
-// Use it on the reading side of a ring as wire.h describes it; merger puts the events of several in order. It reads
-// no further than the head it was told, takes nothing on trust and never fails: where words make no sense it counts
-// that and goes on at the head.
-// Borrows the ring's words; owns what hold() copied. Threads: one; the producer may write beyond the head meanwhile.
+// Use it on the reading side of a ring as wire.h describes it; merger puts the events of several in order. It
+// reads no further than the head it was told, takes nothing on trust and never fails: where words make no
+// sense it counts that and goes on at the head.
+// Borrows the ring's words; owns what hold() copied. Threads: one; the producer may write beyond the head
+// meanwhile.
 // Cost: about 2 ns an event; hold() copies words once.
 //
 //     ring_reader reader(words, word_count);
@@ -57,8 +58,8 @@ public:
     // Expects: peek() was not null.
     void pop() noexcept { ready_ = false; }
 
-    // The address of an event a few events ahead, to load what it will need; none when there is none, or the word there
-    // is not an event's first.
+    // The address of an event a few events ahead, to load what it will need; none when there is none, or the
+    // word there is not an event's first.
     bool look_ahead(std::uint64_t& address) const noexcept {
         constexpr std::uint64_t words_ahead = 12;
         if (head_ - at_ <= words_ahead) return false;
@@ -140,7 +141,7 @@ private:
     std::uint64_t at_ = 0, head_ = 0;
     std::uint64_t stamp_ = 0;
     ring_event event_;
-    bool ready_ = false; // event_ was decoded and not popped
+    bool ready_ = false;              // event_ was decoded and not popped
     std::vector<std::uint64_t> held_; // comes before what is in the ring
     std::size_t held_at_ = 0;
     std::uint64_t corrupt_ = 0;

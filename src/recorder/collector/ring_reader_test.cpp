@@ -10,7 +10,9 @@ namespace {
 constexpr std::uint64_t word(std::uint64_t kind, std::uint64_t difference, std::uint64_t address) {
     return kind << 60 | difference << 44 | address >> 3;
 }
-constexpr std::uint64_t second(std::uint64_t node, std::uint64_t size) { return node << ALLOT_WIRE_SIZE_BITS | size; }
+constexpr std::uint64_t second(std::uint64_t node, std::uint64_t size) {
+    return node << ALLOT_WIRE_SIZE_BITS | size;
+}
 
 struct fixture {
     std::array<std::uint64_t, 64> words{};
@@ -33,7 +35,8 @@ struct fixture {
 TEST(ring_reader, decodes_one_event_after_another) { // the header's example
     fixture ring;
     ring.reader.begin(1000, 0);
-    ring.put({word(ALLOT_EVENT_ALLOCATE, 5, 0x7fff'ffff'fff8), second(77, 24), word(ALLOT_EVENT_FREE, 7, 0x1000)});
+    ring.put(
+        {word(ALLOT_EVENT_ALLOCATE, 5, 0x7fff'ffff'fff8), second(77, 24), word(ALLOT_EVENT_FREE, 7, 0x1000)});
     const ring_event first = ring.next();
     EXPECT_EQ(first.stamp, 1005u);
     EXPECT_EQ(first.address, 0x7fff'ffff'fff8u);
@@ -49,9 +52,9 @@ TEST(ring_reader, decodes_one_event_after_another) { // the header's example
 TEST(ring_reader, knows_padding_stamps_and_the_largest_sizes) {
     fixture ring;
     ring.reader.begin(1000, 0);
-    ring.put({0, 0, std::uint64_t{ALLOT_EVENT_STAMP} << 60 | 123'456'789, word(ALLOT_EVENT_REALLOCATE_ALLOCATE, 1, 64),
-              second(5, ALLOT_WIRE_SIZE_FIELD), ~0ull, word(ALLOT_EVENT_ALLOCATE, 0xffff, 64),
-              second((1u << 26) - 1, ALLOT_WIRE_SIZE_FIELD - 1)});
+    ring.put({0, 0, std::uint64_t{ALLOT_EVENT_STAMP} << 60 | 123'456'789,
+              word(ALLOT_EVENT_REALLOCATE_ALLOCATE, 1, 64), second(5, ALLOT_WIRE_SIZE_FIELD), ~0ull,
+              word(ALLOT_EVENT_ALLOCATE, 0xffff, 64), second((1u << 26) - 1, ALLOT_WIRE_SIZE_FIELD - 1)});
     const ring_event wide = ring.next();
     EXPECT_EQ(wide.stamp, 123'456'790u);
     EXPECT_EQ(wide.size, ~0ull);

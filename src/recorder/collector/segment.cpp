@@ -13,7 +13,9 @@ namespace {
 constexpr std::uint64_t part_alignment = 4096;
 constexpr std::uint32_t pages_ahead_min = 256; // 2 MiB: about 130,000 nodes, what a tick cannot use up
 
-std::uint64_t up(std::uint64_t value) { return (value + part_alignment - 1) / part_alignment * part_alignment; }
+std::uint64_t up(std::uint64_t value) {
+    return (value + part_alignment - 1) / part_alignment * part_alignment;
+}
 
 // Where a part lies: checked without overflow.
 bool within(std::uint64_t offset, std::uint64_t count, std::uint64_t each, std::uint64_t limit) {
@@ -31,13 +33,16 @@ allot_wire_header plan(const segment_options& options) {
     header.process_offset = up(sizeof header);
     header.process_count = options.process_count;
     header.process_entry_bytes = sizeof(allot_wire_process);
-    header.thread_offset = up(header.process_offset + std::uint64_t{options.process_count} * sizeof(allot_wire_process));
+    header.thread_offset =
+        up(header.process_offset + std::uint64_t{options.process_count} * sizeof(allot_wire_process));
     header.thread_count = options.thread_count;
     header.thread_entry_bytes = sizeof(allot_wire_thread);
-    header.ring_offset = up(header.thread_offset + std::uint64_t{options.thread_count} * sizeof(allot_wire_thread));
+    header.ring_offset =
+        up(header.thread_offset + std::uint64_t{options.thread_count} * sizeof(allot_wire_thread));
     header.ring_count = full ? options.ring_count : 0;
     header.ring_header_bytes = sizeof(allot_wire_ring);
-    header.ring_data_offset = up(header.ring_offset + std::uint64_t{header.ring_count} * sizeof(allot_wire_ring));
+    header.ring_data_offset =
+        up(header.ring_offset + std::uint64_t{header.ring_count} * sizeof(allot_wire_ring));
     header.ring_words = options.ring_words;
     header.page_offset = up(header.ring_data_offset + header.ring_count * header.ring_words * 8);
     header.page_bytes = ALLOT_WIRE_PAGE_BYTES;
@@ -62,14 +67,14 @@ result<void> segment_map::read_layout(std::size_t file_bytes) {
     if (copy.version != ALLOT_WIRE_VERSION)
         return error("segment of version " + std::to_string(copy.version) + ", this allot reads version " +
                      std::to_string(ALLOT_WIRE_VERSION));
-    if (copy.mode != ALLOT_MODE_COUNT && copy.mode != ALLOT_MODE_FULL) return error("segment of an unknown mode");
+    if (copy.mode != ALLOT_MODE_COUNT && copy.mode != ALLOT_MODE_FULL)
+        return error("segment of an unknown mode");
     const std::uint64_t ring_bytes = copy.ring_words * 8;
     const bool sizes = copy.process_entry_bytes == sizeof(allot_wire_process) &&
                        copy.thread_entry_bytes == sizeof(allot_wire_thread) &&
                        copy.ring_header_bytes == sizeof(allot_wire_ring) &&
-                       copy.page_bytes == ALLOT_WIRE_PAGE_BYTES &&
-                       copy.ring_words >= 16 && copy.ring_words <= (1u << 28) &&
-                       (copy.ring_words & (copy.ring_words - 1)) == 0;
+                       copy.page_bytes == ALLOT_WIRE_PAGE_BYTES && copy.ring_words >= 16 &&
+                       copy.ring_words <= (1u << 28) && (copy.ring_words & (copy.ring_words - 1)) == 0;
     if (!sizes) return error("segment with entries of other sizes");
     const std::uint64_t limit = copy.segment_bytes;
     // The parts lie in the header's order; each must end where the next begins, or before.
@@ -112,7 +117,8 @@ result<segment_map> segment_map::open(const std::string& path) {
 result<segment> segment::make(const segment_options& options) {
     const allot_wire_header header = plan(options);
     const std::size_t file_bytes = header.segment_bytes + up(options.collected_bytes);
-    auto file = shared_file::create_new(options.path, {.apparent_bytes = file_bytes, .replace = options.replace});
+    auto file =
+        shared_file::create_new(options.path, {.apparent_bytes = file_bytes, .replace = options.replace});
     if (!file) return file.error();
     const std::size_t backed = header.page_offset + std::size_t{header.page_limit} * ALLOT_WIRE_PAGE_BYTES;
     if (auto room = file->back(0, backed); !room) {
@@ -132,7 +138,8 @@ result<segment> segment::make(const segment_options& options) {
 
 bool segment::grow_pages() {
     const std::uint32_t limit = __atomic_load_n(&header().page_limit, __ATOMIC_RELAXED);
-    const std::uint32_t next = std::min(__atomic_load_n(&header().page_next, __ATOMIC_RELAXED), page_count_max_);
+    const std::uint32_t next =
+        std::min(__atomic_load_n(&header().page_next, __ATOMIC_RELAXED), page_count_max_);
     const std::uint32_t wanted = std::min(page_count_max_, next + std::max(pages_ahead_min, next / 4));
     if (limit >= wanted || full_ || limit >= page_count_max_) return true;
     const std::uint32_t grown = std::min(page_count_max_, std::max(wanted, limit + pages_ahead_min));
@@ -154,7 +161,8 @@ void segment::return_page(std::uint32_t index) {
     for (;;) {
         __atomic_store_n(&returned->next, static_cast<std::uint32_t>(top), __ATOMIC_RELAXED);
         const std::uint64_t pushed = ((top >> 32) + 1) << 32 | index;
-        if (__atomic_compare_exchange_n(&header().page_free, &top, pushed, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&header().page_free, &top, pushed, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
             return;
     }
 }

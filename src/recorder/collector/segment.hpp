@@ -1,9 +1,10 @@
 // segment, segment_map: the file that collector and observed processes share (recorder/wire.h), made or read.
 //
-// Use segment in the collector, which makes the file; segment_map::open for a file that somebody left, read-only and
-// fully checked. The places of the parts are read once and kept here, so that no later write to the header can lead
-// an access outside.
-// Owns the mapping; the file stays. Threads: none at a time but one; the wire's shared fields through __atomic.
+// Use segment in the collector, which makes the file; segment_map::open for a file that somebody left,
+// read-only and fully checked. The places of the parts are read once and kept here, so that no later write to
+// the header can lead an access outside.
+// Owns the mapping; the file stays. Threads: none at a time but one; the wire's shared fields through
+// __atomic.
 // Cost: accessors are an addition and a multiplication. A full-mode segment backs about 40 MiB of disk.
 //
 //     auto made = segment::make({.path = "/tmp/x.partial"});
@@ -26,14 +27,16 @@
 
 namespace allot::recorder {
 
-// The read-only face. Invariant: every part lies within the mapping; page indexes are checked on each access, since
-// they come out of shared memory.
+// The read-only face. Invariant: every part lies within the mapping; page indexes are checked on each access,
+// since they come out of shared memory.
 class segment_map {
 public:
     // Errors: not a segment, of another version, cut, or with parts that overlap or lie outside.
     static result<segment_map> open(const std::string& path);
 
-    const allot_wire_header& header() const noexcept { return *reinterpret_cast<const allot_wire_header*>(base_); }
+    const allot_wire_header& header() const noexcept {
+        return *reinterpret_cast<const allot_wire_header*>(base_);
+    }
     recording_mode mode() const noexcept { return mode_; }
     std::uint32_t process_count() const noexcept { return process_count_; }
     std::uint32_t thread_count() const noexcept { return thread_count_; }
@@ -42,9 +45,15 @@ public:
     std::uint32_t page_count_max() const noexcept { return page_count_max_; }
 
     // Expects: index below the count.
-    const allot_wire_process* process(std::uint32_t index) const noexcept { return at<allot_wire_process>(process_offset_, index); }
-    const allot_wire_thread* thread(std::uint32_t index) const noexcept { return at<allot_wire_thread>(thread_offset_, index); }
-    const allot_wire_ring* ring(std::uint32_t index) const noexcept { return at<allot_wire_ring>(ring_offset_, index); }
+    const allot_wire_process* process(std::uint32_t index) const noexcept {
+        return at<allot_wire_process>(process_offset_, index);
+    }
+    const allot_wire_thread* thread(std::uint32_t index) const noexcept {
+        return at<allot_wire_thread>(thread_offset_, index);
+    }
+    const allot_wire_ring* ring(std::uint32_t index) const noexcept {
+        return at<allot_wire_ring>(ring_offset_, index);
+    }
     const std::uint64_t* ring_words(std::uint32_t index) const noexcept {
         return reinterpret_cast<const std::uint64_t*>(base_ + ring_data_offset_ + index * ring_words_ * 8);
     }
@@ -61,7 +70,9 @@ public:
     }
 
     // What the collector keeps behind the wire's parts; empty when there is none.
-    std::span<const std::byte> collected() const noexcept { return {base_ + segment_bytes_, collected_bytes_}; }
+    std::span<const std::byte> collected() const noexcept {
+        return {base_ + segment_bytes_, collected_bytes_};
+    }
 
 protected:
     segment_map() = default;
@@ -72,7 +83,8 @@ protected:
         return reinterpret_cast<const T*>(base_ + offset) + index;
     }
     bool page_ok(std::uint32_t index) const noexcept {
-        return index != 0 && index < page_count_max_ && index < __atomic_load_n(&header().page_limit, __ATOMIC_ACQUIRE);
+        return index != 0 && index < page_count_max_ &&
+               index < __atomic_load_n(&header().page_limit, __ATOMIC_ACQUIRE);
     }
     const std::byte* page_address(std::uint32_t index) const noexcept {
         return base_ + page_offset_ + std::uint64_t{index} * ALLOT_WIRE_PAGE_BYTES;
@@ -81,7 +93,8 @@ protected:
     const std::byte* base_ = nullptr;
     recording_mode mode_ = recording_mode::full;
     std::uint32_t process_count_ = 0, thread_count_ = 0, ring_count_ = 0, page_count_max_ = 0;
-    std::uint64_t process_offset_ = 0, thread_offset_ = 0, ring_offset_ = 0, ring_data_offset_ = 0, page_offset_ = 0;
+    std::uint64_t process_offset_ = 0, thread_offset_ = 0, ring_offset_ = 0, ring_data_offset_ = 0,
+                  page_offset_ = 0;
     std::uint64_t ring_words_ = 0, segment_bytes_ = 0, collected_bytes_ = 0;
 
 private:
@@ -94,7 +107,7 @@ struct segment_options {
     bool replace = false; // true: an existing file is overwritten; false: it is an error
     std::uint32_t process_count = ALLOT_WIRE_PROCESSES;
     std::uint32_t thread_count = ALLOT_WIRE_THREADS;
-    std::uint32_t ring_count = ALLOT_WIRE_RINGS; // count mode has none
+    std::uint32_t ring_count = ALLOT_WIRE_RINGS;      // count mode has none
     std::uint32_t ring_words = ALLOT_WIRE_RING_WORDS; // a power of two
     std::uint32_t pages_start = ALLOT_WIRE_PAGES_START;
     std::uint32_t pages_max = ALLOT_WIRE_PAGES_MAX;

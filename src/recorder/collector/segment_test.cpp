@@ -14,8 +14,14 @@ namespace {
 using testing::scratch;
 
 segment_options small(const std::string& path) {
-    return {.path = path, .process_count = 4, .thread_count = 8, .ring_count = 2, .ring_words = 64,
-            .pages_start = 4, .pages_max = 1024, .collected_bytes = 8192};
+    return {.path = path,
+            .process_count = 4,
+            .thread_count = 8,
+            .ring_count = 2,
+            .ring_words = 64,
+            .pages_start = 4,
+            .pages_max = 1024,
+            .collected_bytes = 8192};
 }
 
 TEST(segment, is_made_by_the_collector_and_read_by_others) { // the header's example
@@ -32,7 +38,7 @@ TEST(segment, is_made_by_the_collector_and_read_by_others) { // the header's exa
 TEST(segment, is_private_to_its_owner_and_never_overwrites_unasked) {
     scratch files;
     ASSERT_TRUE(segment::make(small(files.path("x"))));
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat(files.path("x").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600u);
     EXPECT_FALSE(segment::make(small(files.path("x"))));
@@ -47,7 +53,7 @@ TEST(segment, backs_all_that_the_limits_allow_to_touch) {
     options.ring_words = 1u << 15;
     auto made = segment::make(options);
     ASSERT_TRUE(made);
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat(options.path.c_str(), &status), 0);
     EXPECT_GE(static_cast<std::size_t>(status.st_blocks) * 512, made->header().page_offset + 4 * 8192);
     EXPECT_LT(static_cast<std::size_t>(status.st_blocks) * 512, static_cast<std::size_t>(status.st_size));
@@ -108,7 +114,8 @@ TEST(segment, knows_nodes_by_page_and_slot) {
     ASSERT_TRUE(made);
     EXPECT_EQ(made->node(0), nullptr);
     EXPECT_EQ(made->node(512), nullptr); // slot 0 is the page's header
-    EXPECT_EQ(reinterpret_cast<const char*>(made->node(513)) - reinterpret_cast<const char*>(made->page(1)), 16);
+    EXPECT_EQ(reinterpret_cast<const char*>(made->node(513)) - reinterpret_cast<const char*>(made->page(1)),
+              16);
     EXPECT_EQ(made->node(0xffff'ffff), nullptr);
 }
 
@@ -134,20 +141,22 @@ TEST(segment, refuses_a_header_with_any_place_or_size_out_of_range) {
         return static_cast<bool>(map);
     };
     using header = allot_wire_header;
-    EXPECT_TRUE(opens(0, good[0], 1));
+    EXPECT_TRUE(opens(0, static_cast<unsigned char>(good[0]), 1));
     EXPECT_FALSE(opens(offsetof(header, version), 2, 4));
     EXPECT_FALSE(opens(offsetof(header, mode), 7, 4));
-    for (std::size_t at : {offsetof(header, process_offset), offsetof(header, thread_offset),
-                           offsetof(header, ring_offset), offsetof(header, ring_data_offset),
-                           offsetof(header, page_offset), offsetof(header, segment_bytes)})
-        for (std::uint64_t value : {~0ull, ~0ull - 7, 1ull << 40, 3ull, 0ull}) EXPECT_FALSE(opens(at, value, 8)) << at;
+    for (std::size_t at :
+         {offsetof(header, process_offset), offsetof(header, thread_offset), offsetof(header, ring_offset),
+          offsetof(header, ring_data_offset), offsetof(header, page_offset), offsetof(header, segment_bytes)})
+        for (std::uint64_t value : {~0ull, ~0ull - 7, 1ull << 40, 3ull, 0ull})
+            EXPECT_FALSE(opens(at, value, 8)) << at;
     for (std::size_t at : {offsetof(header, process_count), offsetof(header, thread_count),
                            offsetof(header, ring_count), offsetof(header, page_count_max)})
         EXPECT_FALSE(opens(at, 0xffff'ffff, 4)) << at;
     for (std::size_t at : {offsetof(header, process_entry_bytes), offsetof(header, thread_entry_bytes),
                            offsetof(header, ring_header_bytes), offsetof(header, page_bytes)})
         EXPECT_FALSE(opens(at, 8, 4)) << at;
-    for (std::uint64_t words : {0ull, 63ull, 1ull << 60}) EXPECT_FALSE(opens(offsetof(header, ring_words), words, 8));
+    for (std::uint64_t words : {0ull, 63ull, 1ull << 60})
+        EXPECT_FALSE(opens(offsetof(header, ring_words), words, 8));
     EXPECT_FALSE(opens(offsetof(header, collected_offset), 64, 8));
 }
 

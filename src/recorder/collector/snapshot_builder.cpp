@@ -41,7 +41,9 @@ private:
     // The wire's entry of a record, if it is still there.
     template <class Entry>
     const Entry* still(const Entry* entry, std::uint64_t serial, std::uint64_t of_record) const {
-        return __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != ALLOT_FREE && serial == of_record ? entry : nullptr;
+        return __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != ALLOT_FREE && serial == of_record
+                   ? entry
+                   : nullptr;
     }
 
     // Sums per entry of the threads that are in the wire.
@@ -56,10 +58,12 @@ private:
             const std::uint32_t state = __atomic_load_n(&thread.state, __ATOMIC_ACQUIRE);
             const std::uint32_t owner = thread.process;
             if (state != ALLOT_LIVE && state != ALLOT_ENDED) continue;
-            if (owner >= file_.process_count() || file_.process(owner)->serial != thread.process_serial) continue;
+            if (owner >= file_.process_count() || file_.process(owner)->serial != thread.process_serial)
+                continue;
             add_counters(wire_sums_[owner], read_counters(thread));
-            wire_unflushed_max_[owner] = gauge::sum(
-                wire_unflushed_max_[owner], __atomic_load_n(&thread.live_unflushed_max_bytes, __ATOMIC_RELAXED));
+            wire_unflushed_max_[owner] =
+                gauge::sum(wire_unflushed_max_[owner],
+                           __atomic_load_n(&thread.live_unflushed_max_bytes, __ATOMIC_RELAXED));
         }
     }
 
@@ -114,7 +118,8 @@ private:
         } else {
             row.totals.peak_live_bytes = positive(count_peak);
             row.totals.live_bytes_at_exit = positive(counters.live_bytes);
-            row.totals.live_blocks_at_exit = counters.allocations - std::min(counters.frees, counters.allocations);
+            row.totals.live_blocks_at_exit =
+                counters.allocations - std::min(counters.frees, counters.allocations);
             if (record.live_basis != ALLOT_BASIS_REQUESTED) out_.basis = live_basis::usable;
         }
         out_.dropped_events += counters.dropped_events;
@@ -137,7 +142,13 @@ private:
             row.process = place_[record.process];
             row.tid = record.tid;
             row.name.assign(record.name, ::strnlen(record.name, sizeof record.name));
-            row.totals = {counters.allocations, counters.frees, counters.reallocations, counters.allocated_bytes, 0, 0, 0,
+            row.totals = {counters.allocations,
+                          counters.frees,
+                          counters.reallocations,
+                          counters.allocated_bytes,
+                          0,
+                          0,
+                          0,
                           record.temporaries};
             if (full()) {
                 row.totals.live_blocks_at_exit = record.exit_blocks + positive(record.live_blocks);
@@ -150,7 +161,8 @@ private:
                 owner.totals.temporary_allocations += row.totals.temporary_allocations;
             } else {
                 row.totals.live_bytes_at_exit = positive(counters.live_bytes);
-                row.totals.live_blocks_at_exit = counters.allocations - std::min(counters.frees, counters.allocations);
+                row.totals.live_blocks_at_exit =
+                    counters.allocations - std::min(counters.frees, counters.allocations);
             }
             out_.threads.push_back(std::move(row));
         }
@@ -159,12 +171,14 @@ private:
     void add_modules() {
         std::vector<bool> used(tables_.modules.size());
         for (const row_record& row : tables_.rows)
-            if (row.allocations != 0 && row.site < tables_.sites.size() && tables_.sites[row.site].module < used.size())
+            if (row.allocations != 0 && row.site < tables_.sites.size() &&
+                tables_.sites[row.site].module < used.size())
                 used[tables_.sites[row.site].module] = true;
         module_place_.assign(tables_.modules.size(), none);
         for (std::uint32_t index = 0; index < tables_.modules.size(); ++index) {
             const module_record& record = tables_.modules[index];
-            if (record.path.bytes == 0 && !used[index]) continue; // code without a file is a row only where needed
+            if (record.path.bytes == 0 && !used[index])
+                continue; // code without a file is a row only where needed
             module_place_[index] = static_cast<std::uint32_t>(out_.modules.size());
             module_row row;
             row.path = text(record.path);
@@ -176,7 +190,8 @@ private:
     }
 
     code_address address(std::uint32_t module, std::uint64_t offset) const {
-        if (module >= tables_.modules.size() || tables_.modules[module].path.bytes == 0) return {none, offset};
+        if (module >= tables_.modules.size() || tables_.modules[module].path.bytes == 0)
+            return {none, offset};
         return {module_place_[module], offset};
     }
 
@@ -218,7 +233,8 @@ private:
             context_node node;
             node.parent = record.parent;
             if (record.parent != context_node::root && record.parent != context_node::cut)
-                node.parent = record.parent < index && record.parent >= first ? record.parent - first : context_node::cut;
+                node.parent = record.parent < index && record.parent >= first ? record.parent - first
+                                                                              : context_node::cut;
             node.address = address(record.module, record.offset);
             if (record.row < tables_.rows.size()) fill_context(node, record.row);
             out_.contexts.push_back(node);
@@ -227,7 +243,8 @@ private:
 
     void fill_context(context_node& node, std::uint32_t index) {
         const row_record row = tables_.rows[index];
-        const row_rest_record rest = index < tables_.row_rests.size() ? tables_.row_rests[index] : row_rest_record{};
+        const row_rest_record rest =
+            index < tables_.row_rests.size() ? tables_.row_rests[index] : row_rest_record{};
         if (row.allocations == 0) return;
         node.numbers.allocations = row.allocations;
         node.numbers.allocated_bytes = row.allocated_bytes;
@@ -266,8 +283,10 @@ private:
             std::int64_t unflushed = 0;
             for (std::int64_t each : wire_unflushed_max_) unflushed = gauge::sum(unflushed, each);
             const allot_wire_header& header = file_.header();
-            const std::int64_t now = gauge::sum(__atomic_load_n(&header.live_bytes, __ATOMIC_RELAXED), unflushed);
-            out_.totals.peak_live_bytes = positive(std::max(__atomic_load_n(&header.peak_live_bytes, __ATOMIC_RELAXED), now));
+            const std::int64_t now =
+                gauge::sum(__atomic_load_n(&header.live_bytes, __ATOMIC_RELAXED), unflushed);
+            out_.totals.peak_live_bytes =
+                positive(std::max(__atomic_load_n(&header.peak_live_bytes, __ATOMIC_RELAXED), now));
             if (tables_.threads.size() > 1) {
                 const std::uint64_t most = std::max<std::uint64_t>(tables_.head->threads_most, 1);
                 out_.error_bound_bytes = most * header.batch_bytes;
@@ -281,15 +300,20 @@ private:
 
     void add_notes() {
         const tables_head& head = *tables_.head;
-        note(out_.dropped_events, "Allocations and frees that are in the totals but in no other row, dropped or not taken in");
-        note(head.unknown_frees, "Frees of memory that a process had before it was observed, from before a fork for one");
-        note(head.late_events, "Events taken in out of order, so that peaks are right within the stated bound only");
-        note(head.contexts_lost, "Allocations whose stack found no room in the call tree and counts as unknown");
+        note(out_.dropped_events,
+             "Allocations and frees that are in the totals but in no other row, dropped or not taken in");
+        note(head.unknown_frees,
+             "Frees of memory that a process had before it was observed, from before a fork for one");
+        note(head.late_events,
+             "Events taken in out of order, so that peaks are right within the stated bound only");
+        note(head.contexts_lost,
+             "Allocations whose stack found no room in the call tree and counts as unknown");
         note(head.untracked, "Allocations that could not be followed for want of memory");
         note(head.corrupt, "Places in the event rings that made no sense and were skipped");
         note(out_.processes_lost, "Processes that ran unobserved because there were too many at once");
         if (head.lossy != 0)
-            out_.notes.emplace_back("The file system had no more room: a crash of allot would have lost part of the tables");
+            out_.notes.emplace_back(
+                "The file system had no more room: a crash of allot would have lost part of the tables");
     }
 
     const tables_view& tables_;
@@ -303,6 +327,8 @@ private:
 
 } // namespace
 
-snapshot build_snapshot(const tables_view& tables, const segment_map& file) { return builder(tables, file).build(); }
+snapshot build_snapshot(const tables_view& tables, const segment_map& file) {
+    return builder(tables, file).build();
+}
 
 } // namespace allot::recorder

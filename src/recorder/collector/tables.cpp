@@ -43,8 +43,8 @@ bool detail::growing_part::grow(std::size_t bytes_needed) {
     }
     if (!in_file) {
         void* place = reinterpret_cast<std::byte*>(head) + part.offset + backed;
-        if (::mmap(place, wanted - backed, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-            MAP_FAILED)
+        if (::mmap(place, wanted - backed, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                   -1, 0) == MAP_FAILED)
             return false;
     }
     backed = wanted;
@@ -98,25 +98,27 @@ text_ref tables::add_text(std::string_view text) {
 }
 
 tables_view tables_view::of(const tables& all) noexcept {
-    return {&all.head(), all.nodes.all(), all.rows.all(), all.row_rests.all(), all.sites.all(), all.modules.all(),
-            all.processes.all(), all.threads.all(), all.text().all()};
+    return {&all.head(),       all.nodes.all(),     all.rows.all(),    all.row_rests.all(), all.sites.all(),
+            all.modules.all(), all.processes.all(), all.threads.all(), all.text().all()};
 }
 
 result<tables_view> tables_view::read(std::span<const std::byte> bytes) {
     if (bytes.size() < sizeof(tables_head)) return error("the collector's tables are cut short");
     tables_view view;
     view.head = reinterpret_cast<const tables_head*>(bytes.data());
-    if (std::memcmp(view.head->magic, tables_magic, sizeof tables_magic) != 0 || view.head->version != tables_version)
+    if (std::memcmp(view.head->magic, tables_magic, sizeof tables_magic) != 0 ||
+        view.head->version != tables_version)
         return error("the collector's tables are of another form");
     bool good = true;
     auto join = [&](auto& span, table_id id) {
         using record = typename std::remove_reference_t<decltype(span)>::element_type;
         const auto part = view.head->parts[id];
-        const std::uint64_t count = std::min(__atomic_load_n(&view.head->parts[id].count, __ATOMIC_ACQUIRE), part.capacity);
+        const std::uint64_t count =
+            std::min(__atomic_load_n(&view.head->parts[id].count, __ATOMIC_ACQUIRE), part.capacity);
         std::uint64_t size = 0, end = 0;
         if (part.record_bytes != sizeof(record) || part.offset % 8 != 0 || part.capacity >= none ||
-            __builtin_mul_overflow(count, sizeof(record), &size) || __builtin_add_overflow(part.offset, size, &end) ||
-            end > bytes.size()) {
+            __builtin_mul_overflow(count, sizeof(record), &size) ||
+            __builtin_add_overflow(part.offset, size, &end) || end > bytes.size()) {
             good = false;
             return;
         }

@@ -1,8 +1,9 @@
 // tables: what the collector knows, as plain records in the part of the segment file behind the wire's parts.
 //
-// It lives in the file so that a snapshot can be made after the collector was killed (recovery.hpp); the collector
-// itself uses the tables as arrays. Where the file system has no more room a table goes on in private memory, and
-// full_disk() says so. Each table has a fixed place and capacity; only what is used is backed.
+// It lives in the file so that a snapshot can be made after the collector was killed (recovery.hpp); the
+// collector itself uses the tables as arrays. Where the file system has no more room a table goes on in
+// private memory, and full_disk() says so. Each table has a fixed place and capacity; only what is used is
+// backed.
 // Borrows the segment. Threads: one writes; a reader in another process sees whole records up to `count`.
 // Cost: an index into an array; adding a record sometimes a system call.
 //
@@ -22,9 +23,9 @@
 
 namespace allot::recorder {
 
-// A row's live bytes, their maximum, and their value at the total's peak. The latter is brought up to date at the
-// first change after a new peak: `epoch` is the total's epoch at the last change, and each new peak of the total
-// raises that. So where epoch is older, nothing has changed since the peak and `live` is the value.
+// A row's live bytes, their maximum, and their value at the total's peak. The latter is brought up to date at
+// the first change after a new peak: `epoch` is the total's epoch at the last change, and each new peak of
+// the total raises that. So where epoch is older, nothing has changed since the peak and `live` is the value.
 struct gauge {
     std::int64_t live = 0;
     std::int64_t peak = 0;
@@ -50,7 +51,8 @@ struct gauge {
 
     // Wraps: sizes come from outside and may be anything.
     static std::int64_t sum(std::int64_t left, std::int64_t right) noexcept {
-        return static_cast<std::int64_t>(static_cast<std::uint64_t>(left) + static_cast<std::uint64_t>(right));
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(left) +
+                                         static_cast<std::uint64_t>(right));
     }
 };
 
@@ -95,16 +97,16 @@ struct counters_record { // exact, out of the wire's counters
 };
 struct process_record {
     gauge live_bytes = {};
-    std::uint64_t serial = 0;      // of the entry; of the one before it for a program that did not attach
+    std::uint64_t serial = 0; // of the entry; of the one before it for a program that did not attach
     std::uint64_t start_stamp = 0;
-    std::uint32_t entry = none;    // index of the wire's entry while it is there: its counters are then there
+    std::uint32_t entry = none; // index of the wire's entry while it is there: its counters are then there
     std::uint32_t pid = 0, parent_pid = 0;
-    std::uint32_t how = 0;         // process_exit::kind
+    std::uint32_t how = 0; // process_exit::kind
     std::int32_t value = 0;
     std::uint32_t observed = 1;
     std::uint32_t live_basis = 0;
     std::uint32_t unused = 0;
-    counters_record counters = {};      // of what the wire no longer has
+    counters_record counters = {};     // of what the wire no longer has
     std::int64_t count_peak_bytes = 0; // count mode
     std::uint64_t folded_stacks = 0;
     text_ref command = {}, executable = {}, reason = {}; // command: arguments, each ended by a zero byte
@@ -117,38 +119,45 @@ struct thread_record {
     std::int64_t live_blocks = 0;
     std::uint64_t exit_blocks = 0;
     std::uint64_t exit_bytes = 0;
-    std::uint32_t process = 0;      // index into processes
+    std::uint32_t process = 0; // index into processes
     std::uint32_t tid = 0;
-    std::uint32_t entry = none;     // as in process_record
+    std::uint32_t entry = none; // as in process_record
     std::uint32_t unused = 0;
     counters_record counters = {};
     char name[16] = {};
 };
 
 enum table_id : std::uint32_t {
-    table_nodes, table_rows, table_row_rests, table_sites, table_modules, table_processes, table_threads, table_text,
+    table_nodes,
+    table_rows,
+    table_row_rests,
+    table_sites,
+    table_modules,
+    table_processes,
+    table_threads,
+    table_text,
     table_count
 };
 
 struct tables_head {
     char magic[8];
     std::uint32_t version;
-    std::uint32_t lossy; // 1: a table is not in the file as a whole
-    gauge total;         // of all processes; total.epoch is its epoch
-    std::uint64_t taken_in;       // events applied
-    std::uint64_t unknown_frees;  // of memory from before the attach
-    std::uint64_t late_events;    // applied out of order
+    std::uint32_t lossy;         // 1: a table is not in the file as a whole
+    gauge total;                 // of all processes; total.epoch is its epoch
+    std::uint64_t taken_in;      // events applied
+    std::uint64_t unknown_frees; // of memory from before the attach
+    std::uint64_t late_events;   // applied out of order
     std::uint64_t late_bytes;
-    std::uint64_t untracked;      // allocations without a place in the live table
-    std::uint64_t corrupt;        // places in rings that made no sense
-    std::uint64_t contexts_lost;  // allocations whose context found no room
-    std::uint64_t threads_most;   // live at once
+    std::uint64_t untracked;     // allocations without a place in the live table
+    std::uint64_t corrupt;       // places in rings that made no sense
+    std::uint64_t contexts_lost; // allocations whose context found no room
+    std::uint64_t threads_most;  // live at once
     std::uint64_t start_monotonic_ns;
     std::uint64_t last_monotonic_ns; // of the collector's last look
     struct {
-        std::uint64_t offset;    // from the head
-        std::uint64_t capacity;  // records
-        std::uint64_t count;     // records that are whole, in the file
+        std::uint64_t offset;   // from the head
+        std::uint64_t capacity; // records
+        std::uint64_t count;    // records that are whole, in the file
         std::uint64_t record_bytes;
     } parts[table_count];
 };
@@ -187,7 +196,8 @@ public:
         if (end > part_.backed && !part_.grow(end)) return none;
         std::uint32_t first = count_;
         for (const T& record : records) data_[count_++] = record;
-        if (part_.in_file) __atomic_store_n(&part_.head->parts[part_.id].count, std::uint64_t{count_}, __ATOMIC_RELEASE);
+        if (part_.in_file)
+            __atomic_store_n(&part_.head->parts[part_.id].count, std::uint64_t{count_}, __ATOMIC_RELEASE);
         return first;
     }
 
@@ -203,7 +213,8 @@ class tables {
 public:
     static std::size_t bytes(const tables_options& options); // for segment_options::collected_bytes
 
-    // Errors: no space for the first pages. Expects: the segment was made with bytes(options), and outlives this.
+    // Errors: no space for the first pages. Expects: the segment was made with bytes(options), and outlives
+    // this.
     static result<void> prepare(segment& file, const tables_options& options);
     // Expects: prepare() went well.
     explicit tables(segment& file) noexcept;

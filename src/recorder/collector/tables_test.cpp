@@ -11,8 +11,14 @@ namespace {
 using testing::scratch;
 
 segment make(const std::string& path, const tables_options& options) {
-    auto file = segment::make({.path = path, .process_count = 4, .thread_count = 8, .ring_count = 2, .ring_words = 64,
-                               .pages_start = 4, .pages_max = 16, .collected_bytes = tables::bytes(options)});
+    auto file = segment::make({.path = path,
+                               .process_count = 4,
+                               .thread_count = 8,
+                               .ring_count = 2,
+                               .ring_words = 64,
+                               .pages_start = 4,
+                               .pages_max = 16,
+                               .collected_bytes = tables::bytes(options)});
     if (!file || !tables::prepare(*file, options)) std::abort();
     return std::move(*file);
 }

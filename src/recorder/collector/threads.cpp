@@ -12,8 +12,9 @@ std::int64_t load(const std::int64_t& shared) { return __atomic_load_n(&shared, 
 } // namespace
 
 counters_record read_counters(const allot_wire_counters& wire) noexcept {
-    return {load(wire.allocations),    load(wire.frees),          load(wire.reallocations), load(wire.allocated_bytes),
-            load(wire.dropped_events), load(wire.dropped_stacks), load(wire.short_stacks),  load(wire.live_bytes)};
+    return {load(wire.allocations),     load(wire.frees),          load(wire.reallocations),
+            load(wire.allocated_bytes), load(wire.dropped_events), load(wire.dropped_stacks),
+            load(wire.short_stacks),    load(wire.live_bytes)};
 }
 
 counters_record read_counters(const allot_wire_thread& wire) noexcept {
@@ -52,7 +53,8 @@ bool threads::look(std::uint64_t now) {
     for (std::uint32_t entry : used_) {
         const allot_wire_thread& wire = *file_.thread(entry);
         known& thread = known_[entry];
-        if (!thread.ended && __atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) == ALLOT_ENDED) thread.ended = changed = true;
+        if (!thread.ended && __atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) == ALLOT_ENDED)
+            thread.ended = changed = true;
         if (!thread.ended) ++live;
         if (thread.ended || __atomic_load_n(&wire.busy, __ATOMIC_ACQUIRE) == 0)
             thread.horizon = std::max(thread.horizon, now);
@@ -71,8 +73,10 @@ bool threads::enter(std::uint32_t entry) {
     used_.push_back(entry);
     thread = {.process_serial = wire.process_serial, .shares = wire.ring == 0};
     thread.record = all_.threads.add({.process = owner->record, .tid = wire.tid, .entry = entry});
-    if (thread.record == none) thread.record = owners_.others_of(*owner);
-    else read_name(entry);
+    if (thread.record == none)
+        thread.record = owners_.others_of(*owner);
+    else
+        read_name(entry);
     return true;
 }
 
@@ -145,7 +149,8 @@ void threads::free_all_of(const processes::process& which) {
         if (is_new) enter(entry); // it came and went between two looks
         if (known_[entry].process_serial == which.serial)
             free_entry(entry);
-        else if (is_new && __atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) == ALLOT_CLAIMED) // killed while it claimed it
+        else if (is_new && __atomic_load_n(&wire.state, __ATOMIC_ACQUIRE) ==
+                               ALLOT_CLAIMED) // killed while it claimed it
             __atomic_store_n(&wire.state, unsigned{ALLOT_FREE}, __ATOMIC_RELEASE);
     }
 }

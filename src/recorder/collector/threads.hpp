@@ -1,9 +1,10 @@
-// threads: the thread entries of the segment: their records and names, and which of them are in a hook right now.
+// threads: the thread entries of the segment: their records and names, and which of them are in a hook right
+// now.
 //
-// look() enters new threads and answers, per thread, up to which stamp everything it wrote is published: a thread
-// seen outside of its hooks has published all that is stamped before that look.
-// Borrows segment, tables and processes. Threads: one. Cost: look() reads one cache line for each thread; finding new
-// ones reads one for each entry, about 50 µs. (A new thread that has a ring is found through it.)
+// look() enters new threads and answers, per thread, up to which stamp everything it wrote is published: a
+// thread seen outside of its hooks has published all that is stamped before that look.
+// Borrows segment, tables and processes. Threads: one. Cost: look() reads one cache line for each thread;
+// finding new ones reads one for each entry, about 50 µs. (A new thread that has a ring is found through it.)
 //
 //     threads all(file, tables, processes);
 //     all.find_new();
@@ -24,7 +25,8 @@ class threads {
 public:
     threads(segment& file, tables& all, processes& owners);
 
-    // Events stamped before `now` by a thread that is not in a hook are published. True: something has changed.
+    // Events stamped before `now` by a thread that is not in a hook are published. True: something has
+    // changed.
     bool look(std::uint64_t now);
     bool find_new();
     // The same for one entry. True: it is entered.
@@ -38,8 +40,8 @@ public:
     // Its record; none when the entry is not entered for this process.
     std::uint32_t record_of(std::uint32_t entry, std::uint64_t process_serial) const noexcept;
 
-    // Entries of ended threads, and all of this process when it has ended, are counted and freed. A thread with a ring
-    // waits until free_ring says that the ring is drained.
+    // Entries of ended threads, and all of this process when it has ended, are counted and freed. A thread
+    // with a ring waits until free_ring says that the ring is drained.
     void free_entry(std::uint32_t entry);
     template <class RingIsFree>
     bool free_ended(RingIsFree&& ring_is_free);
@@ -63,7 +65,7 @@ private:
     segment& file_;
     tables& all_;
     processes& owners_;
-    std::vector<known> known_; // by entry
+    std::vector<known> known_;        // by entry
     std::vector<std::uint32_t> used_; // entries that are entered
     std::size_t name_next_ = 0;
 };

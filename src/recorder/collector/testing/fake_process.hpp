@@ -1,7 +1,8 @@
 // fake_process, fake_thread: write the wire form as an observed process would, from inside a test.
 //
-// Use them to drive a collector with events of the test's choice, stamps included; the true producer is the preload
-// library, which these share no code with. Several may live in one test, on several threads (one fake_thread each).
+// Use them to drive a collector with events of the test's choice, stamps included; the true producer is the
+// preload library, which these share no code with. Several may live in one test, on several threads (one
+// fake_thread each).
 // Own a mapping of the segment file. When the ring is full they wait for the collector.
 //
 //     fake_process process(collect->segment_path(), {.pid = getpid()});
@@ -40,7 +41,7 @@ class fake_process {
 public:
     fake_process(const std::string& path, const fake_options& options) {
         const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-        struct stat status {};
+        struct stat status{};
         if (file < 0 || ::fstat(file, &status) != 0) std::abort();
         bytes_ = static_cast<std::size_t>(status.st_size);
         void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -58,9 +59,12 @@ public:
     allot_wire_thread& thread(std::uint32_t i) { return *at<allot_wire_thread>(header().thread_offset, i); }
     allot_wire_ring& ring(std::uint32_t i) { return *at<allot_wire_ring>(header().ring_offset, i); }
     std::uint64_t* words(std::uint32_t i) {
-        return reinterpret_cast<std::uint64_t*>(base_ + header().ring_data_offset + i * header().ring_words * 8);
+        return reinterpret_cast<std::uint64_t*>(base_ + header().ring_data_offset +
+                                                i * header().ring_words * 8);
     }
-    allot_wire_page& page(std::uint32_t i) { return *reinterpret_cast<allot_wire_page*>(base_ + header().page_offset + i * 8192ull); }
+    allot_wire_page& page(std::uint32_t i) {
+        return *reinterpret_cast<allot_wire_page*>(base_ + header().page_offset + i * 8192ull);
+    }
     std::uint32_t index() const { return index_; }
     std::uint64_t serial() const { return serial_; }
 
@@ -76,7 +80,8 @@ public:
         return node_page_ * ALLOT_WIRE_NODES_PER_PAGE + slot;
     }
 
-    void module(std::uint32_t id, std::uint64_t bias, const std::string& path, const std::string& build_id = "") {
+    void module(std::uint32_t id, std::uint64_t bias, const std::string& path,
+                const std::string& build_id = "") {
         allot_wire_module record{};
         record.record.kind = ALLOT_BLOB_MODULE;
         record.id = id;
@@ -96,8 +101,8 @@ public:
             const std::uint32_t index = (hint + i) % header().thread_count;
             allot_wire_thread& entry = thread(index);
             std::uint32_t expected = ALLOT_FREE;
-            if (!__atomic_compare_exchange_n(&entry.state, &expected, unsigned{ALLOT_CLAIMED}, false, __ATOMIC_ACQ_REL,
-                                             __ATOMIC_RELAXED))
+            if (!__atomic_compare_exchange_n(&entry.state, &expected, unsigned{ALLOT_CLAIMED}, false,
+                                             __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
                 continue;
             std::memset(reinterpret_cast<char*>(&entry) + 4, 0, sizeof entry - 4);
             entry.tid = tid;
@@ -111,8 +116,8 @@ public:
     std::uint32_t claim_ring(std::uint32_t thread_index_plus_1, std::uint64_t base_stamp) {
         for (std::uint32_t i = 0;; i = (i + 1) % header().ring_count) { // waits for a free one
             std::uint32_t expected = ALLOT_FREE;
-            if (!__atomic_compare_exchange_n(&ring(i).state, &expected, unsigned{ALLOT_CLAIMED}, false, __ATOMIC_ACQ_REL,
-                                             __ATOMIC_RELAXED))
+            if (!__atomic_compare_exchange_n(&ring(i).state, &expected, unsigned{ALLOT_CLAIMED}, false,
+                                             __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
                 continue;
             ring(i).process = index_;
             ring(i).process_serial = serial_;
@@ -132,8 +137,8 @@ private:
     void attach(const fake_options& options) {
         for (index_ = 0; index_ < header().process_count; ++index_) {
             std::uint32_t expected = ALLOT_FREE;
-            if (__atomic_compare_exchange_n(&entry().state, &expected, unsigned{ALLOT_CLAIMED}, false, __ATOMIC_ACQ_REL,
-                                            __ATOMIC_RELAXED))
+            if (__atomic_compare_exchange_n(&entry().state, &expected, unsigned{ALLOT_CLAIMED}, false,
+                                            __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
                 break;
         }
         if (index_ == header().process_count) std::abort();
@@ -160,7 +165,8 @@ private:
         char* place = reinterpret_cast<char*>(&page(blob_page_) + 1) + page(blob_page_).used;
         std::memcpy(place, record, bytes);
         std::memcpy(place + bytes, rest.data(), rest.size());
-        __atomic_store_n(&page(blob_page_).used, static_cast<std::uint32_t>(page(blob_page_).used + padded), __ATOMIC_RELEASE);
+        __atomic_store_n(&page(blob_page_).used, static_cast<std::uint32_t>(page(blob_page_).used + padded),
+                         __ATOMIC_RELEASE);
     }
 
     std::uint32_t take_page(std::uint32_t before, std::uint32_t* first) {
@@ -176,7 +182,8 @@ private:
         std::uint64_t top = __atomic_load_n(&header().page_free, __ATOMIC_ACQUIRE);
         while (static_cast<std::uint32_t>(top) != 0) {
             const std::uint64_t below = ((top >> 32) + 1) << 32 | page(static_cast<std::uint32_t>(top)).next;
-            if (__atomic_compare_exchange_n(&header().page_free, &top, below, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            if (__atomic_compare_exchange_n(&header().page_free, &top, below, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_ACQUIRE))
                 return static_cast<std::uint32_t>(top);
         }
         return __atomic_fetch_add(&header().page_next, 1u, __ATOMIC_ACQ_REL);
@@ -217,8 +224,10 @@ public:
             count(&allot_wire_counters::frees, 1);
         }
         const bool wide = size >= ALLOT_WIRE_SIZE_FIELD;
-        const std::uint64_t second = std::uint64_t{node} << ALLOT_WIRE_SIZE_BITS | (wide ? ALLOT_WIRE_SIZE_FIELD : size);
-        write(reallocation ? ALLOT_EVENT_REALLOCATE_ALLOCATE : ALLOT_EVENT_ALLOCATE, address, wide ? 3 : 2, second, size);
+        const std::uint64_t second =
+            std::uint64_t{node} << ALLOT_WIRE_SIZE_BITS | (wide ? ALLOT_WIRE_SIZE_FIELD : size);
+        write(reallocation ? ALLOT_EVENT_REALLOCATE_ALLOCATE : ALLOT_EVENT_ALLOCATE, address, wide ? 3 : 2,
+              second, size);
     }
     void free(std::uint64_t address) {
         count(&allot_wire_counters::frees, 1);
@@ -237,17 +246,19 @@ public:
     std::uint64_t take_stamp() { return next_ != 0 ? next_ : wire_stamp(); }
 
     void end() {
-        if (entry().ring != 0) __atomic_store_n(&process_.ring(ring_).state, unsigned{ALLOT_ENDED}, __ATOMIC_RELEASE);
+        if (entry().ring != 0)
+            __atomic_store_n(&process_.ring(ring_).state, unsigned{ALLOT_ENDED}, __ATOMIC_RELEASE);
         __atomic_store_n(&entry().state, unsigned{ALLOT_ENDED}, __ATOMIC_RELEASE);
     }
 
 private:
-    void count(std::uint64_t allot_wire_counters::*which, std::uint64_t by) {
+    void count(std::uint64_t allot_wire_counters::* which, std::uint64_t by) {
         std::uint64_t& counter = entry().counters.*which;
         __atomic_store_n(&counter, counter + by, __ATOMIC_RELAXED);
     }
 
-    void write(std::uint64_t kind, std::uint64_t address, std::uint64_t needed, std::uint64_t second = 0, std::uint64_t third = 0) {
+    void write(std::uint64_t kind, std::uint64_t address, std::uint64_t needed, std::uint64_t second = 0,
+               std::uint64_t third = 0) {
         const bool was_busy = entry().busy != 0;
         if (!was_busy) set_busy(true);
         const std::uint64_t now = take_stamp();

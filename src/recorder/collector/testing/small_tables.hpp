@@ -13,8 +13,13 @@ namespace allot::recorder::testing {
 struct small_tables {
     explicit small_tables(std::uint32_t contexts_max = 1u << 12) {
         const tables_options options{.contexts_max = contexts_max};
-        auto made = segment::make({.path = files.path("x"), .process_count = 4, .thread_count = 8, .ring_count = 2,
-                                   .ring_words = 64, .pages_start = 4096, .pages_max = 4096,
+        auto made = segment::make({.path = files.path("x"),
+                                   .process_count = 4,
+                                   .thread_count = 8,
+                                   .ring_count = 2,
+                                   .ring_words = 64,
+                                   .pages_start = 4096,
+                                   .pages_max = 4096,
                                    .collected_bytes = tables::bytes(options)});
         if (!made || !tables::prepare(*made, options)) std::abort();
         file = std::make_unique<segment>(std::move(*made));
