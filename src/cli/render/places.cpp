@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 namespace allot::cli {
@@ -41,8 +42,12 @@ std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names,
             add(rows[place->second].numbers, site.numbers);
         }
     }
-    std::stable_sort(rows.begin(), rows.end(), [order](const place_row& a, const place_row& b) {
-        return sort_value(a.numbers, order) > sort_value(b.numbers, order);
+    std::sort(rows.begin(), rows.end(), [order](const place_row& a, const place_row& b) {
+        const std::uint64_t of_a = sort_value(a.numbers, order), of_b = sort_value(b.numbers, order);
+        if (of_a != of_b) {
+            return of_a > of_b;
+        }
+        return std::tie(a.address.module, a.address.offset) < std::tie(b.address.module, b.address.offset);
     });
     if (all_count != nullptr) {
         *all_count = rows.size();
