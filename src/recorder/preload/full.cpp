@@ -17,11 +17,12 @@ namespace {
 std::uint64_t now() noexcept { return __builtin_ia32_rdtsc() >> ALLOT_WIRE_STAMP_SHIFT; }
 
 [[gnu::noinline, gnu::cold]] bool wait_for_room(process_state& process, ring_producer& out) noexcept {
+    consumer_watch::patience mine{};
     while (!out.make_room()) {
         const std::uint64_t* tail = &out.ring()->tail;
         const std::uint64_t seen = __atomic_load_n(tail, __ATOMIC_ACQUIRE);
         if (out.make_room()) return true;
-        if (!process.consumer.wait(ALLOT_FIXED.segment.header, tail, seen)) return false;
+        if (!process.consumer.wait(mine, ALLOT_FIXED.segment.header, tail, seen)) return false;
     }
     return true;
 }

@@ -140,6 +140,7 @@ TEST(ring_producer, gives_a_reader_on_another_thread_every_event_unchanged) { //
     ring_memory memory(256);
     allot_wire_header header{};
     consumer_watch watch{};
+    consumer_watch::patience mine{};
     int dropped = 0;
     std::thread producer([&] {
         std::mt19937_64 random(seed);
@@ -149,7 +150,7 @@ TEST(ring_producer, gives_a_reader_on_another_thread_every_event_unchanged) { //
         for (int i = 0; i != count; ++i) {
             const event e = random_event(random, stamp);
             while (!out.has_room() && !out.make_room())
-                if (!watch.wait(&header, &memory.ring.tail,
+                if (!watch.wait(mine, &header, &memory.ring.tail,
                                 __atomic_load_n(&memory.ring.tail, __ATOMIC_ACQUIRE)))
                     ++dropped;
             write(out, e);
