@@ -46,8 +46,13 @@ private:
             if (__atomic_compare_exchange_n(&state_, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
                 return;
         }
-        while (__atomic_exchange_n(&state_, 2, __ATOMIC_ACQUIRE) != 0)
-            if (futex_wait(&state_, 2, 20'000'000) == futex_answer::refused) spin_pause();
+        // The time only bounds what could go wrong. With thousands of threads here, short sleeps would leave no
+        // processor to the thread that holds the mutex.
+        constexpr std::uint64_t timeout_max_ns = 2'000'000'000;
+        std::uint64_t timeout_ns = 20'000'000;
+        for (; __atomic_exchange_n(&state_, 2, __ATOMIC_ACQUIRE) != 0;
+             timeout_ns = timeout_ns < timeout_max_ns ? timeout_ns * 2 : timeout_ns)
+            if (futex_wait(&state_, 2, timeout_ns) == futex_answer::refused) spin_pause();
     }
 
     std::uint32_t state_; // 0 free, 1 taken, 2 taken and somebody may sleep
