@@ -167,5 +167,7 @@ TEST(module_file, agrees_with_addr2line) {
     EXPECT_EQ(differing, 0u);
     EXPECT_LT(other_file, addresses.size() / 100);
     EXPECT_GT(with_lines, addresses.size() / 3);
+#ifdef __OPTIMIZE__ // otherwise the compiler inlines next to nothing
     EXPECT_GT(inlined, addresses.size() / 4);
+#endif
 }
