@@ -10,6 +10,7 @@ import unittest
 
 ALLOT = os.environ["ALLOT"]
 PROGRAMS = os.environ["ALLOT_TEST_PROGRAMS"]
+SANITIZED = os.environ.get("ALLOT_SANITIZER", "") != ""  # the tool itself is
 
 
 def program(name):
