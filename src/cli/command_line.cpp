@@ -11,13 +11,14 @@
 #include <vector>
 
 #ifndef ALLOT_VERSION
-#error "the build names the version"
+#    error "the build names the version"
 #endif
 
 namespace allot::cli {
 namespace {
 
-constexpr std::string_view tool_help = R"(allot shows where every byte of a program's heap lives and dies. The program needs no rebuild.
+constexpr std::string_view tool_help =
+    R"(allot shows where every byte of a program's heap lives and dies. The program needs no rebuild.
 
 Usage: allot run [OPTIONS] [--] PROGRAM [ARGUMENTS…]
        allot report [OPTIONS] FILE
@@ -43,7 +44,8 @@ Exit codes:
     127    the program was not found
 )";
 
-constexpr std::string_view run_help = R"(Runs PROGRAM and records what it, and every process that it starts, does with heap memory.
+constexpr std::string_view run_help =
+    R"(Runs PROGRAM and records what it, and every process that it starts, does with heap memory.
 Input, output, signals and exit code are the program's own. At the end a summary of at most
 15 lines goes to stderr, and the recording to a file that `allot report` reads.
 
@@ -61,7 +63,8 @@ Examples:
   PYTHONMALLOC=malloc allot run -- python3 job.py       Python's own pools hide objects otherwise
 )";
 
-constexpr std::string_view report_help = R"(Shows a recording that `allot run` wrote, or the FILE.partial that it left when it was killed.
+constexpr std::string_view report_help =
+    R"(Shows a recording that `allot run` wrote, or the FILE.partial that it left when it was killed.
 
 Usage: allot report [OPTIONS] FILE
 
@@ -109,7 +112,8 @@ struct verb {
     void flag(const std::string& names, bool& to, const std::string& description) {
         parser.add_flag(names, to, description)->take_last();
     }
-    void value(const std::string& names, std::string& to, const std::string& type, const std::string& description) {
+    void value(const std::string& names, std::string& to, const std::string& type,
+               const std::string& description) {
         parser.add_option(names, to, description)->type_name(type)->take_last();
     }
     std::vector<std::string> flag_names() const {
@@ -192,7 +196,8 @@ const CLI::Option* option_of(const CLI::App& parser, std::string_view token, int
     if (token.starts_with("--")) {
         const auto equals = token.find('=');
         const CLI::Option* option = parser.get_option_no_throw(std::string(token.substr(0, equals)));
-        values = option != nullptr && option->get_items_expected_max() > 0 && equals == std::string_view::npos;
+        values =
+            option != nullptr && option->get_items_expected_max() > 0 && equals == std::string_view::npos;
         return option;
     }
     for (std::size_t i = 1; i < token.size(); ++i) {
@@ -215,7 +220,8 @@ std::optional<std::string> verb::check_flags(int argc, char** argv, int& positio
         int values = 0;
         if (option_of(parser, token, values) == nullptr) {
             const std::string near = suggest(token.substr(0, token.find('=')), flag_names());
-            return fmt::format("unknown flag {}{}", token, near.empty() ? "" : ": did you mean " + near + "?");
+            return fmt::format("unknown flag {}{}", token,
+                               near.empty() ? "" : ": did you mean " + near + "?");
         }
         if (values > 0 && position + 1 >= argc) {
             return fmt::format("{} needs a value", token);
@@ -334,7 +340,8 @@ command_line parse_report(int argc, char** argv) {
 
 command_line parse_command_line(int argc, char** argv) {
     if (argc < 2) {
-        return usage_error{"no verb given: allot run -- PROGRAM, or allot report FILE (allot --help tells more)"};
+        return usage_error{
+            "no verb given: allot run -- PROGRAM, or allot report FILE (allot --help tells more)"};
     }
     const std::string_view first = argv[1];
     if (first == "run") {

@@ -77,8 +77,9 @@ TEST(command_line, odd_arguments_pass_untouched) {
 }
 
 TEST(command_line, values_may_be_attached_and_short_flags_joined) {
-    for (arguments line : {arguments{"allot", "run", "-qoout", "prog"}, arguments{"allot", "run", "-qo", "out", "prog"},
-                           arguments{"allot", "run", "-q", "--output=out", "prog"}}) {
+    for (arguments line :
+         {arguments{"allot", "run", "-qoout", "prog"}, arguments{"allot", "run", "-qo", "out", "prog"},
+          arguments{"allot", "run", "-q", "--output=out", "prog"}}) {
         const run_options run = run_of(line.parse());
         EXPECT_TRUE(run.quiet);
         EXPECT_EQ(run.output, "out");
@@ -104,7 +105,8 @@ TEST(command_line, report_has_its_defaults) {
 }
 
 TEST(command_line, report_takes_flags_before_and_behind_the_file) {
-    arguments line{"allot", "report", "--by", "context", "x.allot", "--sort=temporary", "--top", "3", "--salvage"};
+    arguments line{"allot", "report", "--by",     "context", "x.allot", "--sort=temporary",
+                   "--top", "3",      "--salvage"};
     const report_options report = report_of(line.parse());
     EXPECT_EQ(report.file, "x.allot");
     EXPECT_EQ(report.by, group_by::context);
@@ -118,12 +120,14 @@ TEST(command_line, unknown_names_suggest_the_near_one) {
     EXPECT_NE(error_of(arguments{"allot", "rnu", "x"}.parse()).find("did you mean run?"), std::string::npos);
     EXPECT_NE(error_of(arguments{"allot", "run", "--quite", "x"}.parse()).find("did you mean --quiet?"),
               std::string::npos);
-    EXPECT_NE(error_of(arguments{"allot", "report", "x", "--formt=json"}.parse()).find("did you mean --format?"),
-              std::string::npos);
+    EXPECT_NE(
+        error_of(arguments{"allot", "report", "x", "--formt=json"}.parse()).find("did you mean --format?"),
+        std::string::npos);
     EXPECT_NE(error_of(arguments{"allot", "report", "x", "--by", "sites"}.parse()).find("did you mean site?"),
               std::string::npos);
-    EXPECT_NE(error_of(arguments{"allot", "report", "x", "--sort", "zzzzzz"}.parse()).find("peak, live, bytes"),
-              std::string::npos);
+    EXPECT_NE(
+        error_of(arguments{"allot", "report", "x", "--sort", "zzzzzz"}.parse()).find("peak, live, bytes"),
+        std::string::npos);
 }
 
 TEST(command_line, what_is_missing_is_named) {

@@ -47,10 +47,11 @@ int main(int argc, char** argv) {
     fill_standard_descriptors();
     try {
         return std::visit(
-            overloaded{[](const allot::cli::run_options& run) { return allot::cli::run_command(run); },
-                       [](const allot::cli::report_options& report) { return allot::cli::report_command(report); },
-                       [](const allot::cli::text_answer& answer) { return show(answer.text); },
-                       [](const allot::cli::usage_error& wrong) { return complain(wrong.message); }},
+            overloaded{
+                [](const allot::cli::run_options& run) { return allot::cli::run_command(run); },
+                [](const allot::cli::report_options& report) { return allot::cli::report_command(report); },
+                [](const allot::cli::text_answer& answer) { return show(answer.text); },
+                [](const allot::cli::usage_error& wrong) { return complain(wrong.message); }},
             allot::cli::parse_command_line(argc, argv));
     } catch (const std::exception& failure) {
         fmt::print(stderr, "allot: {}\n", failure.what());

@@ -50,7 +50,8 @@ struct thread_state {
 
 void add(std::uint64_t& to, std::uint64_t what) { __atomic_fetch_add(&to, what, __ATOMIC_RELAXED); }
 
-bool agrees(const thread_state& state, const allot::captured_stack& now, const void* const* oracle, int count) {
+bool agrees(const thread_state& state, const allot::captured_stack& now, const void* const* oracle,
+            int count) {
     const auto address = [&](std::uint32_t i) { return state.cache.return_address(now.count - 1 - i); };
     int at = 0;
     while (at != count && reinterpret_cast<std::uint64_t>(oracle[at]) != address(0)) ++at;
@@ -77,7 +78,8 @@ void report_mismatch(const thread_state& state, const allot::captured_stack& now
 
 [[gnu::noinline]] void compare(const void* frame) {
     if (mine == nullptr) {
-        void* pages = mmap(nullptr, sizeof(thread_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* pages =
+            mmap(nullptr, sizeof(thread_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (pages == MAP_FAILED) return;
         mine = static_cast<thread_state*>(pages);
         mine->bounds = allot::current_thread_bounds();
@@ -119,10 +121,11 @@ __attribute__((destructor)) void finish() {
     if (!is_ready || name == nullptr) return;
     is_ready = false;
     char line[256];
-    const int length = std::snprintf(
-        line, sizeof line, "%s compared %lu complete %lu unknown %lu mismatches %lu frames %lu unchanged %lu\n",
-        program_invocation_short_name, totals.compared, totals.complete, totals.unknown, totals.mismatches,
-        totals.frames, totals.unchanged);
+    const int length =
+        std::snprintf(line, sizeof line,
+                      "%s compared %lu complete %lu unknown %lu mismatches %lu frames %lu unchanged %lu\n",
+                      program_invocation_short_name, totals.compared, totals.complete, totals.unknown,
+                      totals.mismatches, totals.frames, totals.unchanged);
     const int file = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (file >= 0 && write(file, line, static_cast<std::size_t>(length)) != length) std::abort();
     if (file >= 0) close(file);

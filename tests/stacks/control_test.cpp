@@ -28,8 +28,10 @@ thread_local volatile int sink;
 void take_last(int) { last = take(*cache); }
 
 [[gnu::noinline]] void nested(int depth, const std::function<void()>& at_the_end) {
-    if (depth == 0) at_the_end();
-    else nested(depth - 1, at_the_end);
+    if (depth == 0)
+        at_the_end();
+    else
+        nested(depth - 1, at_the_end);
     sink = depth;
 }
 
@@ -74,8 +76,9 @@ TEST(control, a_timer_signal_anywhere_gives_right_stacks) {
     while (seen < 200) nested(20, nothing);
     timer_delete(timer);
     std::signal(SIGPROF, SIG_IGN);
-    EXPECT_EQ(wrong, 0) << "end " << static_cast<int>(last.shape.end) << " ours " << testing::PrintToString(last.ours)
-                        << " libgcc " << testing::PrintToString(last.oracle);
+    EXPECT_EQ(wrong, 0) << "end " << static_cast<int>(last.shape.end) << " ours "
+                        << testing::PrintToString(last.ours) << " libgcc "
+                        << testing::PrintToString(last.oracle);
 }
 
 TEST(control, a_handler_on_its_own_stack_is_a_short_stack) {
@@ -147,7 +150,8 @@ TEST(control, threads_have_whole_stacks_of_their_own) {
     for (int t = 0; t != 4; ++t)
         threads.emplace_back([t] {
             const cache_pointer mine = new_cache();
-            for (int depth = 0; depth != 30; ++depth) nested(depth * t % 17, [&] { expect_right(take(*mine)); });
+            for (int depth = 0; depth != 30; ++depth)
+                nested(depth * t % 17, [&] { expect_right(take(*mine)); });
         });
     for (auto& thread : threads) thread.join();
 }

@@ -33,7 +33,9 @@ volatile unsigned char sink;
     visit();
     return inner + a * b + c * d + e;
 }
-void registers(visitor visit, int depth) { sink = static_cast<unsigned char>(many_registers(visit, depth, 1, 2, 3, 4, 5)); }
+void registers(visitor visit, int depth) {
+    sink = static_cast<unsigned char>(many_registers(visit, depth, 1, 2, 3, 4, 5));
+}
 
 [[gnu::noinline]] void variable(visitor visit, int depth) {
     auto* memory = static_cast<unsigned char*>(alloca(static_cast<std::size_t>(16 + depth * 24)));
@@ -54,7 +56,8 @@ void registers(visitor visit, int depth) { sink = static_cast<unsigned char>(man
     touch(memory, sizeof memory);
 }
 
-[[gnu::noinline]] void aligned_variable(visitor visit, int depth, int a, int b, int c, int d, int e, int on_stack) {
+[[gnu::noinline]] void aligned_variable(visitor visit, int depth, int a, int b, int c, int d, int e,
+                                        int on_stack) {
     alignas(64) unsigned char memory[64];
     auto* more = static_cast<unsigned char*>(alloca(static_cast<std::size_t>(16 + depth * 40)));
     touch(memory, sizeof memory);
@@ -100,8 +103,10 @@ void aligned_and_variable(visitor visit, int depth) { aligned_variable(visit, de
 std::jmp_buf back;
 [[gnu::noinline]] void jump(visitor visit, int depth) {
     visit();
-    if (depth > 0) jump(visit, depth - 1);
-    else if (depth == 0) std::longjmp(back, 1);
+    if (depth > 0)
+        jump(visit, depth - 1);
+    else if (depth == 0)
+        std::longjmp(back, 1);
     sink = 0;
 }
 [[gnu::noinline]] void jumps(visitor visit, int depth) {

@@ -44,7 +44,8 @@ TEST(shapes, of_each_layout_are_followed_down_and_up) {
         if (HasFailure()) return;
     }
     EXPECT_GT(visits, 1000);
-    for (const kind wanted : {kind::by_stack_pointer, kind::by_frame_pointer, kind::by_frame_word, kind::outermost}) {
+    for (const kind wanted :
+         {kind::by_stack_pointer, kind::by_frame_pointer, kind::by_frame_word, kind::outermost}) {
         if (!is_gcc && wanted == kind::by_frame_word) continue; // clang copies arguments instead
         EXPECT_TRUE(kinds.contains(wanted)) << "no rule of kind " << static_cast<int>(wanted);
     }

@@ -79,7 +79,7 @@ template <class T, int Count>
 }
 
 class counted {
-  public:
+public:
     static void* operator new(std::size_t size) {
         return std::malloc(size); // frame 2010: story::counted::operator new
     }

@@ -14,12 +14,12 @@
 namespace allot::detail {
 
 class call_tree_builder {
-  public:
+public:
     call_tree_builder(const snapshot& shot, debug_info& names, const tree_options& options); // all borrowed
 
     call_tree build();
 
-  private:
+private:
     struct function {
         std::string name;
         std::string file;

@@ -49,7 +49,7 @@ struct module_detail {
 };
 
 class debug_info {
-  public:
+public:
     // Copies paths and build ids; opens a file at the first question about it.
     explicit debug_info(std::span<const module_row> modules);
     debug_info(debug_info&&) noexcept;
@@ -67,7 +67,7 @@ class debug_info {
     // What the module's file can tell. Expects: module < the number of modules.
     const module_detail& detail(std::uint32_t module);
 
-  private:
+private:
     struct state;
     std::unique_ptr<state> state_;
 };

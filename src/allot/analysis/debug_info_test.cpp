@@ -32,7 +32,7 @@ const rows three_deep{"fixture::widget::innermost innermost inlined", "fixture::
 
 // A directory of one test, gone after it.
 class debug_info_files : public testing::Test {
-  protected:
+protected:
     void SetUp() override {
         if (!debug_info::is_available()) GTEST_SKIP() << "built without libdw";
         fs::create_directories(folder_);

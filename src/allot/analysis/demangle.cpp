@@ -58,8 +58,8 @@ std::size_t operator_length(std::string_view text, std::size_t at) {
     if (text[end] != ' ') {
         // In "operator<<" the signs are the name, in "operator+<char>" they open the arguments.
         const bool of_signs = text[end] == '<';
-        while (end < text.size() && text[end] != '(' &&
-               (text[end] != '<' || (of_signs && end - at < 10)) && text[end] != ' ')
+        while (end < text.size() && text[end] != '(' && (text[end] != '<' || (of_signs && end - at < 10)) &&
+               text[end] != ' ')
             ++end;
         return end - at;
     }

@@ -20,7 +20,7 @@
 namespace allot::detail {
 
 class dwarf_functions {
-  public:
+public:
     explicit dwarf_functions(Dwfl_Module* module); // borrowed
 
     bool has_any() const noexcept { return dwarf_ != nullptr; }
@@ -29,7 +29,7 @@ class dwarf_functions {
     // innermost first, or nothing.
     void describe(Dwarf_Addr address, const char* symbol, std::vector<source_frame>& frames);
 
-  private:
+private:
     struct range {
         Dwarf_Addr low, high; // [low, high)
         Dwarf_Off die;        // offset of the function's, or of the unit's entry

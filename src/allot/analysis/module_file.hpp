@@ -26,7 +26,7 @@ struct function_symbol {
 };
 
 class module_file {
-  public:
+public:
     // A file that can't be used leaves a reason.
     module_file(const std::string& path, std::span<const std::uint8_t> build_id);
     module_file(const module_file&) = delete;
@@ -46,7 +46,7 @@ class module_file {
     // Adds the frames at `pc` (not a return address), innermost first. Adds nothing where nothing is known.
     void describe(std::uint64_t pc, std::vector<source_frame>& frames);
 
-  private:
+private:
     struct libdw_state;
     void open(const std::string& path, std::span<const std::uint8_t> build_id);
     const function_symbol* symbol_at(std::uint64_t pc);

@@ -33,7 +33,7 @@ namespace allot {
 bool is_allocator_wrapper(std::string_view function);
 
 class wrapper_functions {
-  public:
+public:
     wrapper_functions();
     wrapper_functions(wrapper_functions&&) noexcept;
     wrapper_functions& operator=(wrapper_functions&&) noexcept;
@@ -43,7 +43,7 @@ class wrapper_functions {
     // are told apart by path and build id; one that is gone, changed or unreadable has no wrappers.
     bool contains(const module_row& module, std::uint64_t offset);
 
-  private:
+private:
     struct state;
     std::unique_ptr<state> state_;
 };

@@ -21,7 +21,7 @@ namespace allot {
 
 // One piece of a fatal line: text, an integer in decimal, or an address in hexadecimal. Borrows its text.
 class fatal_part {
-  public:
+public:
     constexpr fatal_part(const char* text) noexcept : text_(text) {}
     constexpr fatal_part(std::string_view text) noexcept : text_(text) {}
     template <std::integral T>
@@ -35,7 +35,7 @@ class fatal_part {
     // Writes the piece into [out, end) and returns where it stops: what does not fit is left out.
     char* write(char* out, const char* end) const noexcept;
 
-  private:
+private:
     enum class kind : std::uint8_t { text, number, negative, address };
     kind kind_ = kind::text;
     std::uint64_t number_ = 0; // the magnitude of a number

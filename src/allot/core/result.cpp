@@ -16,7 +16,7 @@ namespace detail {
 
 // A bump allocator that starts again at its beginning. A position is the count of bytes given before.
 class error_ring final : public std::pmr::memory_resource {
-  public:
+public:
     static constexpr std::size_t capacity = kibibytes(16);
 
     // Whether what begins at `position` is still as it was written.
@@ -25,7 +25,7 @@ class error_ring final : public std::pmr::memory_resource {
 
     error_ring* next_free = nullptr; // in the list of rings without a thread
 
-  private:
+private:
     void* do_allocate(std::size_t size, std::size_t align) override {
         if (size > capacity || align > alignof(std::max_align_t)) throw std::bad_alloc();
         std::uint64_t start = align_up(given(), std::uint64_t{align});

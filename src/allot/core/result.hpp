@@ -45,7 +45,7 @@ class error_ring; // what error_memory() is
 }
 
 class error {
-  public:
+public:
     // Copies `what`. Where `memory` has no room (or a thread asks for error_memory() when its thread-local
     // objects are destroyed already) the text is "(no memory for the message)".
     explicit error(std::string_view what, std::pmr::memory_resource& memory = error_memory()) noexcept;
@@ -61,7 +61,7 @@ class error {
     // The innermost message. Borrowed from the memory the error lives in.
     std::string_view what() const noexcept;
 
-  private:
+private:
     struct note; // one message of the chain, with the way inwards; result.cpp
 
     void add(std::string_view what) noexcept;
@@ -85,7 +85,7 @@ template <class T>
 class [[nodiscard]] result {
     static_assert(std::is_object_v<T> && !std::is_same_v<std::remove_cv_t<T>, allot::error>);
 
-  public:
+public:
     template <class U = T>
         requires(std::convertible_to<U, T> && !std::same_as<std::remove_cvref_t<U>, result> &&
                  !std::same_as<std::remove_cvref_t<U>, allot::error>)
@@ -116,7 +116,7 @@ class [[nodiscard]] result {
     }
     const allot::error& error() const noexcept { return const_cast<result*>(this)->error(); }
 
-  private:
+private:
     T* checked() noexcept {
         T* value = std::get_if<0>(&state_);
         if (!value) [[unlikely]]
@@ -129,7 +129,7 @@ class [[nodiscard]] result {
 
 template <>
 class [[nodiscard]] result<void> {
-  public:
+public:
     result() noexcept = default;
     result(allot::error failure) noexcept : state_(failure) {}
 
@@ -149,7 +149,7 @@ class [[nodiscard]] result<void> {
     }
     const allot::error& error() const noexcept { return const_cast<result*>(this)->error(); }
 
-  private:
+private:
     std::variant<std::monostate, allot::error> state_;
 };
 

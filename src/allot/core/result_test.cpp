@@ -76,11 +76,11 @@ TEST(error, needs_no_clean_up_and_no_copy_constructor) {
 
 // A request's memory that counts: the chain must lie in it whole, and nothing may come back to it.
 class counting_memory final : public std::pmr::memory_resource {
-  public:
+public:
     std::size_t allocations = 0, deallocations = 0;
     bool full = false;
 
-  private:
+private:
     void* do_allocate(std::size_t size, std::size_t align) override {
         ++allocations;
         if (full) throw std::bad_alloc();

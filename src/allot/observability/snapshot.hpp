@@ -36,8 +36,9 @@ struct row_numbers {
     std::uint64_t allocated_bytes = 0;
     std::uint64_t live_blocks_at_exit = 0;
     std::uint64_t live_bytes_at_exit = 0;
-    std::uint64_t peak_live_bytes = 0;    // the row's own maximum
-    std::uint64_t live_bytes_at_peak = 0; // its share at the total's peak; over a table these add up to the total
+    std::uint64_t peak_live_bytes = 0; // the row's own maximum
+    std::uint64_t live_bytes_at_peak =
+        0; // its share at the total's peak; over a table these add up to the total
     std::uint64_t temporary_allocations = 0;
     friend bool operator==(const row_numbers&, const row_numbers&) = default;
 };
@@ -60,7 +61,7 @@ struct code_address {
 // numbers.allocations > 0 is a context: the whole stack from it outwards, its own address being the caller of the
 // allocation function.
 struct context_node {
-    static constexpr std::uint32_t root = none; // parent of a thread's outermost frame
+    static constexpr std::uint32_t root = none;    // parent of a thread's outermost frame
     static constexpr std::uint32_t cut = none - 1; // parent where the stack is known no further out
     std::uint32_t parent = root;
     std::uint32_t site = none; // of contexts: index into sites
@@ -114,13 +115,13 @@ struct snapshot {
     std::uint64_t duration_ns = 0;
     std::uint64_t peak_rss_bytes = 0;
     heap_totals totals;
-    std::uint64_t dropped_stacks = 0; // allocations counted without their stack
-    std::uint64_t dropped_events = 0; // allocations and frees that are in the totals but in no other row
-    std::uint64_t short_stacks = 0;   // allocations whose stack does not reach its thread's root
-    std::uint64_t folded_stacks = 0;  // stacks shortened by folding recursion, to bound the tree
-    std::uint64_t processes_lost = 0; // processes that ran unobserved for want of an entry
+    std::uint64_t dropped_stacks = 0;    // allocations counted without their stack
+    std::uint64_t dropped_events = 0;    // allocations and frees that are in the totals but in no other row
+    std::uint64_t short_stacks = 0;      // allocations whose stack does not reach its thread's root
+    std::uint64_t folded_stacks = 0;     // stacks shortened by folding recursion, to bound the tree
+    std::uint64_t processes_lost = 0;    // processes that ran unobserved for want of an entry
     std::uint64_t error_bound_bytes = 0; // peaks are right within this
-    bool partial = false; // recovered from a recording whose collector died
+    bool partial = false;                // recovered from a recording whose collector died
     std::vector<module_row> modules;
     std::vector<context_node> contexts; // full mode only
     std::vector<site_row> sites;

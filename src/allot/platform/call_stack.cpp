@@ -11,7 +11,9 @@ extern "C" void* __libc_stack_end; // glibc: the stack pointer at the process's 
 namespace allot {
 namespace {
 
-std::uint64_t read_word(std::uint64_t address) noexcept { return *reinterpret_cast<const std::uint64_t*>(address); }
+std::uint64_t read_word(std::uint64_t address) noexcept {
+    return *reinterpret_cast<const std::uint64_t*>(address);
+}
 
 } // namespace
 
@@ -32,8 +34,8 @@ struct stack_cache::position {
     }
     outcome step(unwind_rule rule, std::uint64_t high, new_frame& from) noexcept;
     outcome step_unusual(unwind_rule rule, std::uint64_t high, new_frame& from) noexcept;
-    outcome go(unwind_rule rule, std::uint64_t high, new_frame& from, std::uint64_t caller, std::uint64_t slot,
-               std::uint64_t saved_base) noexcept;
+    outcome go(unwind_rule rule, std::uint64_t high, new_frame& from, std::uint64_t caller,
+               std::uint64_t slot, std::uint64_t saved_base) noexcept;
 };
 
 struct stack_cache::walk {
@@ -44,8 +46,8 @@ struct stack_cache::walk {
 };
 
 // Goes to the caller. `from` becomes the frame that was left.
-[[gnu::always_inline]] inline stack_cache::outcome stack_cache::position::step(unwind_rule rule, std::uint64_t high,
-                                                                             new_frame& from) noexcept {
+[[gnu::always_inline]] inline stack_cache::outcome
+stack_cache::position::step(unwind_rule rule, std::uint64_t high, new_frame& from) noexcept {
     from = {address, stack_pointer, frame_pointer, 0, 0};
     if (rule.how() != unwind_rule::kind::by_stack_pointer) [[unlikely]] {
         position copy = *this;
@@ -106,7 +108,8 @@ stack_cache::position::go(unwind_rule rule, std::uint64_t high, new_frame& from,
     if (last == frames_ || !last[-1].is(at.address, at.stack_pointer, at.frame_pointer)) return false;
     const std::uint32_t changed = first_changed(last[-1].checks);
     // What is left of a stack that was cut may have become too little to show, or the whole may fit now.
-    if (changed == 0 && end_ == stack_end::too_deep && last - frames_ + (now.taken_end - new_) < frames_min_when_cut)
+    if (changed == 0 && end_ == stack_end::too_deep &&
+        last - frames_ + (now.taken_end - new_) < frames_min_when_cut)
         last = frames_;
     // All frames that depend on the changed word are out; those further out may still be met.
     if (changed != 0)
@@ -194,15 +197,20 @@ void stack_cache::cut(std::uint32_t kept) noexcept {
             }
             if (frame->saved_slot != 0) {
                 if (uses_frame_pointer)
-                    *checks++ = {reinterpret_cast<const std::uint64_t*>(frame->saved_slot), outer.frame_pointer};
+                    *checks++ = {reinterpret_cast<const std::uint64_t*>(frame->saved_slot),
+                                 outer.frame_pointer};
                 uses_frame_pointer = false;
             }
             *checks++ = {reinterpret_cast<const std::uint64_t*>(return_slot),
                          outer.address & ~eh_frame::interrupted_bit};
         }
         uses_frame_pointer |= (frame->unusual & uses_frame_pointer_bit) != 0;
-        *out = {frame->address, frame->stack_pointer, frame->frame_pointer, 0,
-                static_cast<std::uint16_t>(checks - checks_), uses_frame_pointer};
+        *out = {frame->address,
+                frame->stack_pointer,
+                frame->frame_pointer,
+                0,
+                static_cast<std::uint16_t>(checks - checks_),
+                uses_frame_pointer};
     }
 }
 

@@ -37,7 +37,9 @@ namespace allot {
 struct stack_bounds {
     std::uintptr_t low = 0;
     std::uintptr_t high = 0;
-    constexpr bool contains(std::uintptr_t address) const noexcept { return address >= low && address < high; }
+    constexpr bool contains(std::uintptr_t address) const noexcept {
+        return address >= low && address < high;
+    }
 };
 
 // Bounds of the calling thread, for all captures of its life. The initial thread's come from __libc_stack_end and
@@ -49,15 +51,17 @@ stack_bounds current_thread_bounds() noexcept;
 
 // Where a captured stack ends outwards.
 enum class stack_end : std::uint8_t {
-    complete = 0,      // at the thread's outermost frame
-    no_rule = 1,       // at code whose tables are missing or not understood
-    out_of_bounds = 2, // at a frame outside the thread's own stack: a coroutine, a signal stack, a broken rule
-    too_deep = 3       // cut: at least the innermost 256 frames are there
+    complete = 0, // at the thread's outermost frame
+    no_rule = 1,  // at code whose tables are missing or not understood
+    out_of_bounds =
+        2,       // at a frame outside the thread's own stack: a coroutine, a signal stack, a broken rule
+    too_deep = 3 // cut: at least the innermost 256 frames are there
 };
 
 struct captured_stack {
-    std::uint32_t count;     // frames, at least 1
-    std::uint32_t unchanged; // the outermost so many are the same as in the last capture and keep their payload
+    std::uint32_t count; // frames, at least 1
+    std::uint32_t
+        unchanged; // the outermost so many are the same as in the last capture and keep their payload
     stack_end end;
 };
 
@@ -123,8 +127,9 @@ private:
         std::uint64_t stack_pointer;
         std::uint64_t frame_pointer;
         std::uint64_t saved_slot; // address of the caller's rbp; 0: it is unchanged
-        std::uint64_t unusual;    // 0: a rule by the stack pointer. Else the bits below, and the address of the word
-                                  // that held the caller's rsp, if one did
+        std::uint64_t
+            unusual; // 0: a rule by the stack pointer. Else the bits below, and the address of the word
+                     // that held the caller's rsp, if one did
     };
     static constexpr std::uint64_t uses_frame_pointer_bit = 1;
     static constexpr std::uint64_t is_signal_bit = 2;
@@ -139,8 +144,8 @@ private:
 #else
         const check* at = checks_ + count;
         for (const check* const four = checks_ + 4; at >= four; at -= 4)
-            if (*at[-1].where != at[-1].value || *at[-2].where != at[-2].value || *at[-3].where != at[-3].value ||
-                *at[-4].where != at[-4].value)
+            if (*at[-1].where != at[-1].value || *at[-2].where != at[-2].value ||
+                *at[-3].where != at[-3].value || *at[-4].where != at[-4].value)
                 break;
         for (; at != checks_; --at)
             if (*at[-1].where != at[-1].value) return static_cast<std::uint32_t>(at - checks_);

@@ -11,8 +11,8 @@
 #include <unwind.h>
 
 #ifdef ALLOT_HAS_LIBUNWIND
-#define UNW_LOCAL_ONLY
-#include <libunwind.h>
+#    define UNW_LOCAL_ONLY
+#    include <libunwind.h>
 #endif
 
 namespace {
@@ -27,7 +27,8 @@ allot::unwind_rules rules;
 allot::stack_bounds bounds;
 
 allot::stack_cache& cache() {
-    static void* pages = mmap(nullptr, sizeof(allot::stack_cache), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static void* pages =
+        mmap(nullptr, sizeof(allot::stack_cache), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return *static_cast<allot::stack_cache*>(pages);
 }
 
@@ -61,11 +62,13 @@ struct with_libunwind {
 };
 #endif
 
-template <class Peer, int Site> [[gnu::noinline]] void site(int value) {
+template <class Peer, int Site>
+[[gnu::noinline]] void site(int value) {
     Peer::hook();
     sink = value + Site;
 }
-template <class Peer, int Site> [[gnu::noinline]] void caller(int value) {
+template <class Peer, int Site>
+[[gnu::noinline]] void caller(int value) {
     site<Peer, Site>(value);
     sink = value;
 }
@@ -78,20 +81,31 @@ template <class Peer, int Site> [[gnu::noinline]] void caller(int value) {
         for (benchmark::IterationCount i = 0; i != batch; ++i) calls[i % 2](1);
     sink = 0;
 }
-template <class Peer> void same_site(benchmark::State& state) { run(state, caller<Peer, 0>, caller<Peer, 0>); }
-template <class Peer> void alternating(benchmark::State& state) { run(state, caller<Peer, 0>, caller<Peer, 1>); }
+template <class Peer>
+void same_site(benchmark::State& state) {
+    run(state, caller<Peer, 0>, caller<Peer, 0>);
+}
+template <class Peer>
+void alternating(benchmark::State& state) {
+    run(state, caller<Peer, 0>, caller<Peer, 1>);
+}
 
 // Recurses until the stack has its depth, whatever the framework's own is.
-template <void (*Run)(benchmark::State&)> [[gnu::noinline]] void at_depth(benchmark::State& state) {
+template <void (*Run)(benchmark::State&)>
+[[gnu::noinline]] void at_depth(benchmark::State& state) {
     const std::uint32_t depth = cache().capture(rules, __builtin_frame_address(0), bounds).count;
-    if (depth + 3 < frames) at_depth<Run>(state); // one more frame each for run, caller and site
-    else Run(state);
+    if (depth + 3 < frames)
+        at_depth<Run>(state); // one more frame each for run, caller and site
+    else
+        Run(state);
     sink = 0;
 }
 
-template <class Peer> void add(const char* peer) {
+template <class Peer>
+void add(const char* peer) {
     const std::string name(peer);
-    benchmark::RegisterBenchmark(("call_stack/same site depth 20/threads:1/" + name).c_str(), at_depth<same_site<Peer>>);
+    benchmark::RegisterBenchmark(("call_stack/same site depth 20/threads:1/" + name).c_str(),
+                                 at_depth<same_site<Peer>>);
     benchmark::RegisterBenchmark(("call_stack/alternating sites depth 20/threads:1/" + name).c_str(),
                                  at_depth<alternating<Peer>>);
 }

@@ -75,7 +75,8 @@ unsigned turn(allot::stack_cache& cache, std::mt19937& random, int depth) {
     }
 }
 
-template <unsigned Which> unsigned twin(allot::stack_cache& cache, std::mt19937& random, int depth) {
+template <unsigned Which>
+unsigned twin(allot::stack_cache& cache, std::mt19937& random, int depth) {
     unsigned sum = Which;
     const int rounds = static_cast<int>(random() % 3);
     for (int i = 0; i <= rounds && depth != 0; ++i) sum += turn(cache, random, depth - 1);
@@ -199,7 +200,8 @@ public:
         bool operator==(const frame&) const = default;
     };
 
-    explicit made_up(std::uint32_t seed) : random(seed), unusual(seed % 3 * 20), stack(words + 64), memory(2 << 14) {
+    explicit made_up(std::uint32_t seed)
+        : random(seed), unusual(seed % 3 * 20), stack(words + 64), memory(2 << 14) {
         rules.use(memory.data(), 1 << 14);
         for (std::size_t i = 0; i != stack.size(); ++i) {
             stack[i] = somewhere_above(i);
@@ -207,7 +209,9 @@ public:
             rules.remember(allot::eh_frame::interrupted(at(i)), random_rule());
         }
     }
-    std::uint64_t at(std::size_t index) const { return reinterpret_cast<std::uint64_t>(stack.data() + index); }
+    std::uint64_t at(std::size_t index) const {
+        return reinterpret_cast<std::uint64_t>(stack.data() + index);
+    }
     allot::stack_bounds bounds() const { return {at(0), at(words)}; }
     std::size_t below(std::size_t limit) { return random() % limit; }
     void change(std::size_t i) { stack[i] = somewhere_above(i); }
@@ -221,7 +225,8 @@ public:
             const auto offset = static_cast<std::uint64_t>(rule.frame_offset());
             const bool is_signal = rule.how() == kind::signal, is_word = rule.how() == kind::by_frame_word;
             end = rule.how() == kind::outermost || (rule.how() >= kind::outermost && sp == at(words))
-                      ? stack_end::complete : stack_end::no_rule;
+                      ? stack_end::complete
+                      : stack_end::no_rule;
             if (rule.how() >= kind::outermost) return out;
             end = stack_end::out_of_bounds;
             const std::uint64_t base = rule.how() == kind::by_stack_pointer || is_signal ? sp : fp;
@@ -230,7 +235,8 @@ public:
             const std::uint64_t slot = is_signal ? base + offset + 8 : caller - 8;
             if (caller <= sp || caller > at(words) || !inside(slot, sp)) return out;
             if (rule.saves_frame_pointer()) {
-                const std::uint64_t saved = (is_signal || is_word ? base : caller) + static_cast<std::uint64_t>(rule.saved_offset());
+                const std::uint64_t saved =
+                    (is_signal || is_word ? base : caller) + static_cast<std::uint64_t>(rule.saved_offset());
                 const bool in_red_zone = (address >> 63) != 0 && saved < sp && sp - saved <= 128;
                 if (!inside(saved, sp) && !in_red_zone) return out;
                 fp = word(saved);
@@ -241,7 +247,8 @@ public:
     }
 
     std::mt19937 random;
-    std::size_t unusual; // how many rules of 200 are not by the stack pointer; more of them make shorter stacks
+    std::size_t
+        unusual; // how many rules of 200 are not by the stack pointer; more of them make shorter stacks
     std::vector<std::uint64_t> stack, memory;
     allot::unwind_rules rules;
 
@@ -254,12 +261,16 @@ private:
         const std::size_t size = 1 + below(3); // of the frame, in words
         const auto offset = static_cast<std::int64_t>(size) * 8;
         // Where rbp is used it must be fresh, or most stacks would end as broken and be forgotten.
-        const auto saved = below(12) < (unusual != 0 ? 10 : 4) ? -static_cast<std::int64_t>(1 + below(below(800) == 0 ? 20 : size)) * 8 : not_saved;
+        const auto saved = below(12) < (unusual != 0 ? 10 : 4)
+                               ? -static_cast<std::int64_t>(1 + below(below(800) == 0 ? 20 : size)) * 8
+                               : not_saved;
         const std::size_t rare = below(unusual != 0 ? 60 : 4000);
         if (rare < 2) return allot::unwind_rule(rare == 0 ? kind::outermost : kind::unknown);
         if (below(200) < unusual) {
-            if (below(8) == 0) return allot::unwind_rule::make(kind::by_frame_word, offset, below(2) == 0 ? 0 : not_saved);
-            if (below(8) == 0) return allot::unwind_rule::make(kind::signal, offset, below(2) == 0 ? 8 : not_saved);
+            if (below(8) == 0)
+                return allot::unwind_rule::make(kind::by_frame_word, offset, below(2) == 0 ? 0 : not_saved);
+            if (below(8) == 0)
+                return allot::unwind_rule::make(kind::signal, offset, below(2) == 0 ? 8 : not_saved);
             return allot::unwind_rule::make(kind::by_frame_pointer, offset, saved);
         }
         return allot::unwind_rule::make(kind::by_stack_pointer, offset, saved);
@@ -278,7 +289,8 @@ TEST(call_stack, is_what_a_walk_from_scratch_finds_in_made_up_stacks) {
             if (world.below(4) != 0) start = world.below(seed % 2 == 0 ? 60 : 2200);
             for (std::size_t n = world.below(4) * world.below(3); n != 0; --n)
                 world.change(world.below(2) == 0 ? start + world.below(40) : world.below(made_up::words));
-            const allot::captured_stack now = cache->capture(world.rules, &world.stack[start], world.bounds());
+            const allot::captured_stack now =
+                cache->capture(world.rules, &world.stack[start], world.bounds());
             stack_end end{};
             const auto truth = world.walk(start, end);
             // A payload stands for the whole stack outwards, so those that are kept must still be right.
@@ -289,10 +301,13 @@ TEST(call_stack, is_what_a_walk_from_scratch_finds_in_made_up_stacks) {
             for (std::uint32_t i = 0; i != now.count; ++i) {
                 chain = next(chain, i);
                 if (i >= now.unchanged) cache->set_payload(i, chain);
-                ASSERT_EQ(cache->payload(i), chain) << "frame " << i << " of " << now.count << " in round " << round;
+                ASSERT_EQ(cache->payload(i), chain)
+                    << "frame " << i << " of " << now.count << " in round " << round;
                 const auto& frame = truth[now.count - 1 - i];
-                ASSERT_EQ(cache->stack_pointer(i), frame.stack_pointer) << "frame " << i << " in round " << round;
-                ASSERT_EQ(cache->return_address(i), (frame.address & ~allot::eh_frame::interrupted_bit) + (frame.address >> 63));
+                ASSERT_EQ(cache->stack_pointer(i), frame.stack_pointer)
+                    << "frame " << i << " in round " << round;
+                ASSERT_EQ(cache->return_address(i),
+                          (frame.address & ~allot::eh_frame::interrupted_bit) + (frame.address >> 63));
             }
             ASSERT_EQ(now.end == stack_end::too_deep ? stack_end::too_deep : end, now.end);
             ASSERT_TRUE(now.end == stack_end::too_deep ? now.count >= 256 && truth.size() > now.count

@@ -27,7 +27,8 @@ struct unmap {
 using cache_pointer = std::unique_ptr<allot::stack_cache, unmap>;
 
 inline cache_pointer new_cache() {
-    void* pages = mmap(nullptr, sizeof(allot::stack_cache), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* pages =
+        mmap(nullptr, sizeof(allot::stack_cache), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return cache_pointer(static_cast<allot::stack_cache*>(pages));
 }
 

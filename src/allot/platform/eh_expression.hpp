@@ -30,7 +30,8 @@ public:
         if (bytes > static_cast<std::uint64_t>(end_ - at_)) ok_ = false;
         if (ok_) at_ += bytes;
     }
-    template <class Integer> Integer fixed() noexcept {
+    template <class Integer>
+    Integer fixed() noexcept {
         Integer value{};
         const std::uint8_t* from = at_;
         skip(sizeof(Integer));
@@ -60,7 +61,9 @@ public:
         default: fail(); return 0;
         }
         switch (encoding & 0x0f) {
-        case 0x00: case 0x04: case 0x0c: return base + fixed<std::uint64_t>();
+        case 0x00:
+        case 0x04:
+        case 0x0c: return base + fixed<std::uint64_t>();
         case 0x01: return base + unsigned_leb();
         case 0x02: return base + fixed<std::uint16_t>();
         case 0x03: return base + fixed<std::uint32_t>();

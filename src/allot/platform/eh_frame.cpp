@@ -13,8 +13,14 @@ namespace {
 
 // Where a register of the caller is.
 struct place {
-    enum class how : std::uint8_t { unchanged, at_frame, by_expression, gone, unsupported } is = how::unchanged;
-    std::int64_t offset = 0;           // at_frame: from the CFA
+    enum class how : std::uint8_t {
+        unchanged,
+        at_frame,
+        by_expression,
+        gone,
+        unsupported
+    } is = how::unchanged;
+    std::int64_t offset = 0;                // at_frame: from the CFA
     cursor code = cursor(nullptr, nullptr); // by_expression
 };
 
@@ -82,40 +88,51 @@ private:
         using how = place::how;
         std::uint64_t number = 0;
         switch (op) {
-        case 0x00: return;                                                                       // nop
-        case 0x01: location_ = code_.encoded(common_.pointer_encoding, 0); return;               // set_loc
-        case 0x02: return advance(code_.fixed<std::uint8_t>());                                  // advance_loc1
-        case 0x03: return advance(code_.fixed<std::uint16_t>());                                 // advance_loc2
-        case 0x04: return advance(code_.fixed<std::uint32_t>());                                 // advance_loc4
-        case 0x05: number = code_.unsigned_leb();                                                // offset_extended
-                   return set(now, number, {how::at_frame, scaled(code_.unsigned_leb())});
-        case 0x06: return restore(now, code_.unsigned_leb());                                    // restore_extended
-        case 0x07: return set(now, code_.unsigned_leb(), {how::gone});                           // undefined
-        case 0x08: return set(now, code_.unsigned_leb(), {how::unchanged});                      // same_value
-        case 0x0a: return remember(now);                                                         // remember_state
-        case 0x0b: return recall(now);                                                           // restore_state
-        case 0x0c: number = code_.unsigned_leb();                                                // def_cfa
-                   return frame_at(now, number, static_cast<std::int64_t>(code_.unsigned_leb()));
-        case 0x0d: return frame_at(now, code_.unsigned_leb(), now.frame_offset);                 // def_cfa_register
-        case 0x0e: now.frame_offset = static_cast<std::int64_t>(code_.unsigned_leb()); return;   // def_cfa_offset
-        case 0x0f: now.frame_by_expression = true;                                               // def_cfa_expression
-                   now.frame_code = code_.part(code_.unsigned_leb());
-                   return;
-        case 0x10: number = code_.unsigned_leb();                                                // expression
-                   return set(now, number, {how::by_expression, 0, code_.part(code_.unsigned_leb())});
-        case 0x11: number = code_.unsigned_leb();                                                // offset_extended_sf
-                   return set(now, number, {how::at_frame, scaled(static_cast<std::uint64_t>(code_.signed_leb()))});
-        case 0x12: number = code_.unsigned_leb();                                                // def_cfa_sf
-                   return frame_at(now, number, scaled(static_cast<std::uint64_t>(code_.signed_leb())));
+        case 0x00: return;                                                         // nop
+        case 0x01: location_ = code_.encoded(common_.pointer_encoding, 0); return; // set_loc
+        case 0x02: return advance(code_.fixed<std::uint8_t>());                    // advance_loc1
+        case 0x03: return advance(code_.fixed<std::uint16_t>());                   // advance_loc2
+        case 0x04: return advance(code_.fixed<std::uint32_t>());                   // advance_loc4
+        case 0x05:
+            number = code_.unsigned_leb(); // offset_extended
+            return set(now, number, {how::at_frame, scaled(code_.unsigned_leb())});
+        case 0x06: return restore(now, code_.unsigned_leb());               // restore_extended
+        case 0x07: return set(now, code_.unsigned_leb(), {how::gone});      // undefined
+        case 0x08: return set(now, code_.unsigned_leb(), {how::unchanged}); // same_value
+        case 0x0a: return remember(now);                                    // remember_state
+        case 0x0b: return recall(now);                                      // restore_state
+        case 0x0c:
+            number = code_.unsigned_leb(); // def_cfa
+            return frame_at(now, number, static_cast<std::int64_t>(code_.unsigned_leb()));
+        case 0x0d: return frame_at(now, code_.unsigned_leb(), now.frame_offset); // def_cfa_register
+        case 0x0e:
+            now.frame_offset = static_cast<std::int64_t>(code_.unsigned_leb());
+            return; // def_cfa_offset
+        case 0x0f:
+            now.frame_by_expression = true; // def_cfa_expression
+            now.frame_code = code_.part(code_.unsigned_leb());
+            return;
+        case 0x10:
+            number = code_.unsigned_leb(); // expression
+            return set(now, number, {how::by_expression, 0, code_.part(code_.unsigned_leb())});
+        case 0x11:
+            number = code_.unsigned_leb(); // offset_extended_sf
+            return set(now, number, {how::at_frame, scaled(static_cast<std::uint64_t>(code_.signed_leb()))});
+        case 0x12:
+            number = code_.unsigned_leb(); // def_cfa_sf
+            return frame_at(now, number, scaled(static_cast<std::uint64_t>(code_.signed_leb())));
         case 0x13: now.frame_offset = scaled(static_cast<std::uint64_t>(code_.signed_leb())); return;
-        case 0x09: case 0x14: case 0x15:                                // register, val_offset, val_offset_sf
-                   number = code_.unsigned_leb();
-                   code_.unsigned_leb();
-                   return set(now, number, {how::unsupported});
-        case 0x16: number = code_.unsigned_leb();                                                // val_expression
-                   code_.part(code_.unsigned_leb());
-                   return set(now, number, {how::unsupported});
-        case 0x2e: code_.unsigned_leb(); return;                                                 // GNU_args_size
+        case 0x09:
+        case 0x14:
+        case 0x15: // register, val_offset, val_offset_sf
+            number = code_.unsigned_leb();
+            code_.unsigned_leb();
+            return set(now, number, {how::unsupported});
+        case 0x16:
+            number = code_.unsigned_leb(); // val_expression
+            code_.part(code_.unsigned_leb());
+            return set(now, number, {how::unsupported});
+        case 0x2e: code_.unsigned_leb(); return; // GNU_args_size
         default: code_.fail();
         }
     }
@@ -177,7 +194,8 @@ unwind_rule pack(const row& now, std::uint64_t pc, bool is_signal) noexcept {
     term saved;
     bool is_saved = false;
     if (!find_frame(now, pc, frame) || !find_saved(now, pc, is_saved, saved)) return unknown;
-    const bool at_usual_place = now.return_address.is == place::how::at_frame && now.return_address.offset == -8;
+    const bool at_usual_place =
+        now.return_address.is == place::how::at_frame && now.return_address.offset == -8;
     kind how{};
     term::base saved_from = frame.from;
     if (is_signal) {
@@ -195,7 +213,8 @@ unwind_rule pack(const row& now, std::uint64_t pc, bool is_signal) noexcept {
     }
     if (!is_word_offset(frame.offset, unwind_rule::frame_offset_max)) return unknown;
     if (!is_saved) return unwind_rule::make(how, frame.offset, unwind_rule::not_saved);
-    if (saved.from != saved_from || !is_word_offset(saved.offset, unwind_rule::saved_offset_max)) return unknown;
+    if (saved.from != saved_from || !is_word_offset(saved.offset, unwind_rule::saved_offset_max))
+        return unknown;
     return unwind_rule::make(how, frame.offset, saved.offset);
 }
 
@@ -238,7 +257,8 @@ bool read_common(const tables& all, std::uint64_t address, common_entry& out) no
     if (at.fixed<std::uint32_t>() != 0) return false; // not a common entry
     const auto version = at.fixed<std::uint8_t>();
     const std::uint8_t* text = at.at();
-    while (at.ok() && at.fixed<std::uint8_t>() != 0) {}
+    while (at.ok() && at.fixed<std::uint8_t>() != 0) {
+    }
     if (!at.ok() || (version != 1 && version != 3)) return false;
     const std::uint8_t* text_end = at.at() - 1;
     out.code_factor = at.unsigned_leb();
@@ -298,8 +318,10 @@ unwind_rule rule_from(std::uint64_t address, const std::uint8_t* header, const s
     std::uint64_t low = 0;
     for (std::uint64_t high = count; high - low > 1;) {
         const std::uint64_t middle = low + (high - low) / 2;
-        if (number(middle * 2) <= target) low = middle;
-        else high = middle;
+        if (number(middle * 2) <= target)
+            low = middle;
+        else
+            high = middle;
     }
     return rule_in_entry(all, number(low * 2 + 1), target, pc);
 }

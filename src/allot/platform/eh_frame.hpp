@@ -14,7 +14,7 @@
 #include <cstdint>
 
 #if !defined(__x86_64__) || !defined(__linux__)
-#error "allot reads call stacks on x86-64 Linux only"
+#    error "allot reads call stacks on x86-64 Linux only"
 #endif
 
 namespace allot {
@@ -28,11 +28,11 @@ public:
         none = 0,             // not known yet
         by_stack_pointer = 1, // CFA = rsp + frame_offset, rbp saved at CFA + saved_offset
         by_frame_pointer = 2, // CFA = rbp + frame_offset, rbp saved at CFA + saved_offset
-        by_frame_word = 3,    // CFA = *(rbp + frame_offset), rbp saved at rbp + saved_offset (realigned stacks)
-        signal = 4,           // rsp' = *(rsp + frame_offset), rip' = the word after it, rbp' = *(rsp + saved_offset)
-        outermost = 5,        // nobody called this frame
-        unknown = 6,          // code without tables, or with rules that this reader does not follow
-        unmapped = 7          // no object of the dynamic loader's lies there; may change with the next dlopen
+        by_frame_word = 3, // CFA = *(rbp + frame_offset), rbp saved at rbp + saved_offset (realigned stacks)
+        signal = 4,    // rsp' = *(rsp + frame_offset), rip' = the word after it, rbp' = *(rsp + saved_offset)
+        outermost = 5, // nobody called this frame
+        unknown = 6,   // code without tables, or with rules that this reader does not follow
+        unmapped = 7   // no object of the dynamic loader's lies there; may change with the next dlopen
     };
     static constexpr std::int64_t frame_offset_max = 0x7fff'fff8;
     static constexpr std::int64_t saved_offset_max = 0x7ff8;
@@ -42,14 +42,17 @@ public:
     explicit constexpr unwind_rule(std::uint64_t packed) noexcept : packed_(packed) {}
     explicit constexpr unwind_rule(kind how) noexcept : packed_(static_cast<std::uint64_t>(how)) {}
     // Expects: offsets are multiples of 8 within the limits above; saved_offset may be not_saved.
-    static constexpr unwind_rule make(kind how, std::int64_t frame_offset, std::int64_t saved_offset) noexcept {
+    static constexpr unwind_rule make(kind how, std::int64_t frame_offset,
+                                      std::int64_t saved_offset) noexcept {
         return unwind_rule((static_cast<std::uint64_t>(saved_offset) & 0xffff) << 32 |
                            (static_cast<std::uint64_t>(frame_offset) & 0xffff'fff8) |
                            static_cast<std::uint64_t>(how));
     }
 
     constexpr kind how() const noexcept { return static_cast<kind>(packed_ & 7); }
-    constexpr std::int64_t frame_offset() const noexcept { return static_cast<std::int32_t>(packed_ & ~7ull); }
+    constexpr std::int64_t frame_offset() const noexcept {
+        return static_cast<std::int32_t>(packed_ & ~7ull);
+    }
     constexpr std::int64_t saved_offset() const noexcept { return static_cast<std::int16_t>(packed_ >> 32); }
     constexpr bool saves_frame_pointer() const noexcept { return saved_offset() != not_saved; }
 

@@ -14,7 +14,7 @@ namespace allot {
 namespace {
 
 class owned_descriptor {
-  public:
+public:
     explicit owned_descriptor(int number) noexcept : number_(number) {}
     ~owned_descriptor() {
         if (number_ >= 0) ::close(number_);
@@ -24,7 +24,7 @@ class owned_descriptor {
     int number() const noexcept { return number_; }
     int give_up() noexcept { return std::exchange(number_, -1); }
 
-  private:
+private:
     int number_;
 };
 

@@ -24,7 +24,7 @@
 namespace allot {
 
 class mapped_file {
-  public:
+public:
     // A regular file; an empty one has no bytes. The error names the path and the reason.
     static result<mapped_file> open(const std::string& path);
 
@@ -34,7 +34,7 @@ class mapped_file {
 
     std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
-  private:
+private:
     mapped_file(const std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
 
     const std::byte* data_ = nullptr;
@@ -47,7 +47,7 @@ struct shared_file_options {
 };
 
 class shared_file {
-  public:
+public:
     // Mode 0600. Nothing is backed yet. When a later step fails, the new file is removed again.
     static result<shared_file> create_new(const std::string& path, shared_file_options options);
 
@@ -66,7 +66,7 @@ class shared_file {
     // Waits until the written bytes are on the device.
     result<void> sync() const;
 
-  private:
+private:
     shared_file(std::string path, int descriptor, std::byte* data, std::size_t size) noexcept
         : path_(std::move(path)), descriptor_(descriptor), data_(data), size_(size) {}
 

@@ -18,7 +18,7 @@ using namespace allot;
 namespace fs = std::filesystem;
 
 class mapped_file_test : public testing::Test {
-  protected:
+protected:
     mapped_file_test() {
         std::string pattern = testing::TempDir() + "allot_mapped_file_XXXXXX";
         folder_ = ::mkdtemp(pattern.data());
@@ -35,7 +35,7 @@ class mapped_file_test : public testing::Test {
         return file ? std::string(text_of(*file)) : file.error().text();
     }
 
-  private:
+private:
     std::string folder_;
 };
 using shared_file_test = mapped_file_test;

@@ -16,10 +16,10 @@ namespace {
 __attribute__((tls_model("initial-exec"))) constinit thread_local std::uint32_t cached_thread_id = 0;
 
 class errno_kept {
-  public:
+public:
     ~errno_kept() { errno = found_; }
 
-  private:
+private:
     int found_ = errno;
 };
 

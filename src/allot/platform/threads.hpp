@@ -55,10 +55,10 @@ inline void spin_pause() noexcept {
 // Waits a little longer each time: 1, 2, 4 … 64 pauses, then four times the rest of the time slice. After
 // that again() is false and returns at once: time to sleep on a futex.
 class backoff {
-  public:
+public:
     bool again() noexcept;
 
-  private:
+private:
     static constexpr unsigned spin_rounds = 7;
     static constexpr unsigned yield_rounds = 4;
     unsigned round_ = 0;
@@ -67,15 +67,15 @@ class backoff {
 // Not recursive, not fair. All zero bytes are an unlocked mutex. In one process only. A child forked while
 // another thread held it must overwrite it with a new one.
 class light_mutex {
-  public:
+public:
     class [[nodiscard]] guard {
-      public:
+    public:
         explicit guard(light_mutex& mutex) noexcept : mutex_(mutex) { mutex_.lock(); }
         ~guard() { mutex_.unlock(); }
         guard(const guard&) = delete;
         guard& operator=(const guard&) = delete;
 
-      private:
+    private:
         light_mutex& mutex_;
     };
 
@@ -93,7 +93,7 @@ class light_mutex {
             futex_wake(&state_, 1);
     }
 
-  private:
+private:
     // contended: somebody may be asleep, so unlock must wake one.
     static constexpr std::uint32_t unlocked = 0, locked = 1, contended = 2;
 

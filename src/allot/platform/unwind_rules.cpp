@@ -34,7 +34,10 @@ unwind_rule unwind_rules::find_cold(std::uint64_t address) const noexcept {
     using kind = unwind_rule::kind;
     const std::uint32_t epoch = epoch_.load(std::memory_order_acquire);
     const bool remembers = entries_ != nullptr && usable(epoch);
-    if (const entry* place = remembers ? place_of(address, false) : nullptr) { // not in its first place, or being filled by another thread, or out of date
+    if (const entry* place =
+            remembers
+                ? place_of(address, false)
+                : nullptr) { // not in its first place, or being filled by another thread, or out of date
         const std::uint64_t packed = load(place->rule);
         if (unwind_rule::tag_of(packed) == tag_of(epoch)) return unwind_rule(packed);
     }

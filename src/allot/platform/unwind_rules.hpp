@@ -43,7 +43,10 @@ public:
     class reader {
     public:
         explicit reader(const unwind_rules& rules) noexcept
-            : rules_(rules), generation_(rules.generation()), tag_(tag_of(generation_)), shift_(rules.shift_),
+            : rules_(rules),
+              generation_(rules.generation()),
+              tag_(tag_of(generation_)),
+              shift_(rules.shift_),
               entries_(rules.entries_) {
             if (entries_ != nullptr && usable(generation_)) return;
             entries_ = no_entries;
@@ -87,13 +90,15 @@ public:
     // Changes whenever something is forgotten. While a library is being unloaded it is not usable:
     // then nothing derived from the rules may be kept either.
     std::uint32_t generation() const noexcept { return epoch_.load(std::memory_order_acquire); }
-    static constexpr bool usable(std::uint32_t generation) noexcept { return (generation & unloading_mask) == 0; }
+    static constexpr bool usable(std::uint32_t generation) noexcept {
+        return (generation & unloading_mask) == 0;
+    }
 
     struct counts {
-        std::uint64_t cold;   // look-ups that read .eh_frame
+        std::uint64_t cold;    // look-ups that read .eh_frame
         std::uint64_t no_rule; // of these: without a rule that we can follow
-        std::uint64_t full;   // of these: not remembered for want of room
-        std::uint64_t used;   // entries in use
+        std::uint64_t full;    // of these: not remembered for want of room
+        std::uint64_t used;    // entries in use
     };
     counts count() const noexcept;
 
@@ -104,7 +109,9 @@ private:
     // Never 0, which is the tag of an empty word: begin_generation leaves such generations out.
     static constexpr std::uint32_t tag_of(std::uint32_t epoch) noexcept { return epoch >> 12 & 0xffff; }
     std::uint32_t begin_generation() noexcept;
-    static std::uint64_t load(const std::uint64_t& word) noexcept { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+    static std::uint64_t load(const std::uint64_t& word) noexcept {
+        return __atomic_load_n(&word, __ATOMIC_RELAXED);
+    }
     static std::size_t home_of(std::uint64_t address, std::uint32_t shift) noexcept {
         return static_cast<std::size_t>((address * 0x9E37'79B9'7F4A'7C15u) >> shift);
     }

@@ -113,7 +113,8 @@ TEST(unwind_rules, reads_again_after_a_flush_and_remembers_nothing_during_an_unl
 TEST(unwind_rules, never_revives_an_old_rule_when_the_generations_wrap) {
     table own(64);
     const std::uint64_t at = address_here();
-    for (const std::uint32_t flushes : {1u, 0xfffeu, 0xffffu, 0x1'0000u, 2 * 0xffffu, 0xf'ffffu, 0x10'0000u}) {
+    for (const std::uint32_t flushes :
+         {1u, 0xfffeu, 0xffffu, 0x1'0000u, 2 * 0xffffu, 0xf'ffffu, 0x10'0000u}) {
         own.rules.remember(at, unwind_rule(kind::outermost)); // what was there before: wrong afterwards
         ASSERT_EQ(own.rules.find(at).how(), kind::outermost);
         for (std::uint32_t i = 0; i != flushes; ++i) own.rules.flush();

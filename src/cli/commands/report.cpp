@@ -50,7 +50,7 @@ void write_folded(const snapshot& shot, debug_info& names, const report_options&
 int report_command(const report_options& options) {
     bool damaged = false;
     auto shot = recorder::is_segment(options.file) ? recorder::recover(options.file)
-        : options.salvage                          ? salvage(options.file, damaged)
+                : options.salvage                  ? salvage(options.file, damaged)
                                                    : load_recording(options.file);
     if (!shot) {
         say(shot.error().text());

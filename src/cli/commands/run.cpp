@@ -61,13 +61,14 @@ result<std::string> find_preload_library() {
         return error("the preload library is missing: " + library);
     }
     if (library.find_first_of(" :") != std::string::npos) {
-        return error("LD_PRELOAD can't hold a path with a space or a colon; install allot elsewhere than " + library);
+        return error("LD_PRELOAD can't hold a path with a space or a colon; install allot elsewhere than " +
+                     library);
     }
     return library;
 }
 
 bool exists(const std::string& path) {
-    struct stat info {};
+    struct stat info{};
     return lstat(path.c_str(), &info) == 0;
 }
 
@@ -75,7 +76,7 @@ bool exists(const std::string& path) {
 std::optional<std::string> problem_with(const std::string& output) {
     const auto slash = output.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : output.substr(0, slash);
-    struct stat info {};
+    struct stat info{};
     if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
         return fmt::format("-o {}: there is no folder {}", output, folder);
     }
@@ -89,8 +90,10 @@ std::optional<std::string> problem_with(const std::string& output) {
         return fmt::format("-o {}: exists already: name another file, or remove it first", output);
     }
     if (exists(output + ".partial")) {
-        return fmt::format("-o {}: {}.partial exists, from a run that is going on or was killed: name another file, "
-                           "or remove it first", output, output);
+        return fmt::format(
+            "-o {}: {}.partial exists, from a run that is going on or was killed: name another file, "
+            "or remove it first",
+            output, output);
     }
     return std::nullopt;
 }
@@ -150,7 +153,8 @@ int run::operator()() {
     }
     make_collector(child->pid());
     if (!seen_.observed) {
-        say_unless_quiet(fmt::format("{} is {}: its allocations are not observed", base_name(seen_.name), seen_.reason));
+        say_unless_quiet(
+            fmt::format("{} is {}: its allocations are not observed", base_name(seen_.name), seen_.reason));
     }
     const bool preload = collector_ != nullptr && seen_.preload;
     if (const int reason = child->start(preload ? collector_->segment_path() : ""); reason != 0) {
@@ -187,8 +191,9 @@ void run::make_collector(int pid) {
 }
 
 void run::observe(recorder::child_process& child) {
-    constexpr std::uint64_t nap_ns_min = 200'000;   // a ring lasts some milliseconds
-    constexpr std::uint64_t nap_ns_max = 2'000'000; // what a program may wait when it starts after a long rest
+    constexpr std::uint64_t nap_ns_min = 200'000; // a ring lasts some milliseconds
+    constexpr std::uint64_t nap_ns_max =
+        2'000'000; // what a program may wait when it starts after a long rest
     std::uint64_t nap_ns = nap_ns_min;
     if (collector_ == nullptr) {
         while (!child.wait(1'000'000'000)) {

@@ -46,7 +46,9 @@ public:
     }
 
 private:
-    void key(std::string_view name) { writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); }
+    void key(std::string_view name) {
+        writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+    }
     void value(std::string_view outside) {
         // JSON escapes control characters by itself; only what is no UTF-8 at all must be replaced.
         const std::string valid = valid_utf8(outside);
@@ -96,7 +98,8 @@ private:
         text_or_null("file", source.file);
         key("line");
         source.line == 0 ? writer_.Null() : writer_.Uint(source.line);
-        text_or_null("module", address.module < shot_.modules.size() ? shot_.modules[address.module].path : "");
+        text_or_null("module",
+                     address.module < shot_.modules.size() ? shot_.modules[address.module].path : "");
         number("offset", address.offset);
         writer_.EndObject();
     }

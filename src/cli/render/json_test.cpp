@@ -25,8 +25,9 @@ TEST(json, has_the_published_names) {
     EXPECT_EQ(json["version"].GetInt(), 1);
     EXPECT_STREQ(json["mode"].GetString(), "full");
     EXPECT_STREQ(json["live_basis"].GetString(), "requested");
-    for (const char* name : {"allocations", "frees", "reallocations", "allocated_bytes", "live_blocks_at_exit",
-                             "live_bytes_at_exit", "peak_live_bytes", "temporary_allocations"}) {
+    for (const char* name :
+         {"allocations", "frees", "reallocations", "allocated_bytes", "live_blocks_at_exit",
+          "live_bytes_at_exit", "peak_live_bytes", "temporary_allocations"}) {
         EXPECT_TRUE(json["totals"].HasMember(name)) << name;
         EXPECT_TRUE(json["processes"][0]["totals"].HasMember(name)) << name;
     }
@@ -62,7 +63,8 @@ TEST(json, gives_the_innermost_frame_first_and_everything_without_a_limit) {
 
 TEST(json, tells_each_way_to_end) {
     snapshot shot = testing::sample();
-    for (const auto how : {process_exit::kind::exec, process_exit::kind::unknown, process_exit::kind::running}) {
+    for (const auto how :
+         {process_exit::kind::exec, process_exit::kind::unknown, process_exit::kind::running}) {
         shot.processes.push_back(shot.processes[0]);
         shot.processes.back().exit = {how, 0};
     }

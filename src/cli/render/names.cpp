@@ -20,7 +20,8 @@ std::string location_text(const snapshot& shot, const source_frame& frame, code_
     return {}; // the name is module+offset already
 }
 
-std::string place_text(const snapshot& shot, const source_frame& frame, code_address address, std::size_t columns) {
+std::string place_text(const snapshot& shot, const source_frame& frame, code_address address,
+                       std::size_t columns) {
     const std::string function =
         clean(frame.function.empty() ? module_and_offset(shot.modules, address) : frame.function);
     const std::string location = fit(location_text(shot, frame, address), columns / 2);
@@ -35,7 +36,8 @@ std::string exit_text(const process_exit& exit) {
     case process_exit::kind::code: return fmt::format("exit code {}", exit.value);
     case process_exit::kind::signal: {
         const char* name = sigabbrev_np(exit.value);
-        return name == nullptr ? fmt::format("killed by signal {}", exit.value) : fmt::format("killed by SIG{}", name);
+        return name == nullptr ? fmt::format("killed by signal {}", exit.value)
+                               : fmt::format("killed by SIG{}", name);
     }
     case process_exit::kind::exec: return "became another program";
     case process_exit::kind::running: return "still running";
@@ -53,7 +55,9 @@ process_exit end_of_program(const snapshot& shot) {
 }
 
 std::uint64_t process_count(const snapshot& shot) {
-    const auto became = [](const process_row& process) { return process.exit.how == process_exit::kind::exec; };
+    const auto became = [](const process_row& process) {
+        return process.exit.how == process_exit::kind::exec;
+    };
     const auto execs = std::count_if(shot.processes.begin(), shot.processes.end(), became);
     return shot.processes.size() - static_cast<std::uint64_t>(execs);
 }

@@ -20,7 +20,8 @@ namespace allot::cli {
 std::string location_text(const snapshot& shot, const source_frame& frame, code_address address);
 
 // Function and location within `columns`; the function gives way first.
-std::string place_text(const snapshot& shot, const source_frame& frame, code_address address, std::size_t columns);
+std::string place_text(const snapshot& shot, const source_frame& frame, code_address address,
+                       std::size_t columns);
 
 std::string exit_text(const process_exit& exit);
 

@@ -42,7 +42,8 @@ std::string share_text(std::uint64_t part, std::uint64_t whole) {
 std::string time_text(std::uint64_t nanoseconds) {
     const double seconds = static_cast<double>(nanoseconds) * 1e-9;
     if (seconds < 0.9995) {
-        return seconds < 0.00995 ? fmt::format("{:.1f} ms", seconds * 1e3) : fmt::format("{:.0f} ms", seconds * 1e3);
+        return seconds < 0.00995 ? fmt::format("{:.1f} ms", seconds * 1e3)
+                                 : fmt::format("{:.0f} ms", seconds * 1e3);
     }
     if (seconds < 120) {
         return fmt::format("{:.2f} s", seconds);

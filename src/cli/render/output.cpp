@@ -26,8 +26,8 @@ bool output::reader_gone() const noexcept { return error_number_ == EPIPE; }
 bool takes_colour(int descriptor) {
     const char* refused = std::getenv("NO_COLOR");
     const char* terminal = std::getenv("TERM");
-    return isatty(descriptor) == 1 && (refused == nullptr || *refused == '\0') && terminal != nullptr
-        && std::strcmp(terminal, "dumb") != 0;
+    return isatty(descriptor) == 1 && (refused == nullptr || *refused == '\0') && terminal != nullptr &&
+           std::strcmp(terminal, "dumb") != 0;
 }
 
 } // namespace allot::cli

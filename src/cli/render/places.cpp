@@ -24,16 +24,16 @@ void add(row_numbers& to, const row_numbers& more) {
 
 } // namespace
 
-std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names, sort_by order, std::size_t top,
-                                        std::size_t looked_at, std::size_t* all_count) {
+std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names, sort_by order,
+                                        std::size_t top, std::size_t looked_at, std::size_t* all_count) {
     std::vector<place_row> rows;
     std::unordered_map<std::string, std::size_t> known;
     for (const table_row& site : make_table(shot, group_by::site, order, looked_at)) {
         const code_address address = shot.sites[site.index].address;
         const source_frame& source = site_frame(names, address);
         std::string key = source.function.empty()
-            ? module_and_offset(shot.modules, address)
-            : source.function + '\n' + source.file + '\n' + std::to_string(source.line);
+                              ? module_and_offset(shot.modules, address)
+                              : source.function + '\n' + source.file + '\n' + std::to_string(source.line);
         key += '\n' + std::to_string(address.module);
         const auto [place, fresh] = known.try_emplace(std::move(key), rows.size());
         if (fresh) {

@@ -26,7 +26,8 @@ struct place_row {
 
 // Largest first. `looked_at` bounds how many of the largest sites are named and merged; `all_count`, where given,
 // takes the number of rows before `top`.
-std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names, sort_by order, std::size_t top,
-                                        std::size_t looked_at = all_rows, std::size_t* all_count = nullptr);
+std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names, sort_by order,
+                                        std::size_t top, std::size_t looked_at = all_rows,
+                                        std::size_t* all_count = nullptr);
 
 } // namespace allot::cli

@@ -24,8 +24,10 @@ void add_unobserved(const snapshot& shot, std::vector<std::string>& gaps) {
         if (process.observed) {
             continue;
         }
-        const std::string reason = process.reason.empty() ? "unobserved, for a reason not known" : clean(process.reason);
-        auto known = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) { return r.first == reason; });
+        const std::string reason =
+            process.reason.empty() ? "unobserved, for a reason not known" : clean(process.reason);
+        auto known =
+            std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) { return r.first == reason; });
         if (known == reasons.end()) {
             known = reasons.insert(reasons.end(), {reason, {}});
         }
@@ -35,7 +37,8 @@ void add_unobserved(const snapshot& shot, std::vector<std::string>& gaps) {
         gaps.push_back(programs.size() == 1
                            ? fmt::format("not observed: {} ({})", programs.front(), reason)
                            : fmt::format("not observed: {} and {} ({})", programs.front(),
-                                         counted(programs.size() - 1, "other process", "other processes"), reason));
+                                         counted(programs.size() - 1, "other process", "other processes"),
+                                         reason));
     }
 }
 
@@ -49,9 +52,9 @@ void add_sites(const snapshot& shot, debug_info& names, std::vector<std::string>
         if (row.numbers.live_bytes_at_peak < shot.totals.peak_live_bytes / 1000) {
             break; // the rest is dust
         }
-        const std::string numbers = fmt::format("  {} {}  ", right(bytes_text(row.numbers.live_bytes_at_peak), 10),
-                                                right(share_text(row.numbers.live_bytes_at_peak,
-                                                                 shot.totals.peak_live_bytes), 7));
+        const std::string numbers =
+            fmt::format("  {} {}  ", right(bytes_text(row.numbers.live_bytes_at_peak), 10),
+                        right(share_text(row.numbers.live_bytes_at_peak, shot.totals.peak_live_bytes), 7));
         lines.push_back(numbers + place_text(shot, *row.source, row.address, columns_max - width(numbers)));
     }
 }
@@ -83,8 +86,9 @@ std::vector<std::string> gaps_of(const snapshot& shot) {
                                    counted(shot.processes_lost, "more process", "more processes")));
     }
     if (shot.dropped_events > 0) {
-        gaps.push_back(fmt::format("dropped: {} counted in the totals only",
-                                   counted(shot.dropped_events, "allocation or free is", "allocations and frees are")));
+        gaps.push_back(
+            fmt::format("dropped: {} counted in the totals only",
+                        counted(shot.dropped_events, "allocation or free is", "allocations and frees are")));
     }
     if (shot.dropped_stacks > 0) {
         gaps.push_back(fmt::format("dropped: the call stacks of {}",
@@ -104,31 +108,35 @@ std::vector<std::string> gaps_of(const snapshot& shot) {
     return gaps;
 }
 
-std::vector<std::string> summary_lines(const snapshot& shot, debug_info& names, const summary_options& options) {
+std::vector<std::string> summary_lines(const snapshot& shot, debug_info& names,
+                                       const summary_options& options) {
     const heap_totals& totals = shot.totals;
     std::vector<std::string> lines;
     if (!shot.processes.empty()) {
-        lines.push_back(fmt::format("{}: {} after {}{}", program_name(shot.processes.front()),
-                                    exit_text(end_of_program(shot)), time_text(shot.duration_ns),
-                                    shot.processes.size() == 1
-                                        ? std::string()
-                                        : fmt::format("; {} programs in {}, added up",
-                                                      count_text(shot.processes.size()),
-                                                      counted(process_count(shot), "process", "processes"))));
+        lines.push_back(
+            fmt::format("{}: {} after {}{}", program_name(shot.processes.front()),
+                        exit_text(end_of_program(shot)), time_text(shot.duration_ns),
+                        shot.processes.size() == 1
+                            ? std::string()
+                            : fmt::format("; {} programs in {}, added up", count_text(shot.processes.size()),
+                                          counted(process_count(shot), "process", "processes"))));
     }
-    lines.push_back(fmt::format("{} of {} in all, {}", counted(totals.allocations, "allocation", "allocations"),
-                                bytes_text(totals.allocated_bytes),
-                                counted(totals.reallocations, "of them a reallocation", "of them reallocations")));
+    lines.push_back(
+        fmt::format("{} of {} in all, {}", counted(totals.allocations, "allocation", "allocations"),
+                    bytes_text(totals.allocated_bytes),
+                    counted(totals.reallocations, "of them a reallocation", "of them reallocations")));
     lines.push_back(fmt::format("peak heap {} ({} bytes); {}", bytes_text(totals.peak_live_bytes),
-                                shot.basis == live_basis::requested ? "requested" : "usable", rss_text(shot)));
+                                shot.basis == live_basis::requested ? "requested" : "usable",
+                                rss_text(shot)));
     std::string live = totals.live_bytes_at_exit == 0 && totals.live_blocks_at_exit == 0
-        ? std::string("nothing live at exit")
-        : fmt::format("live at exit {} in {}", bytes_text(totals.live_bytes_at_exit),
-                      counted(totals.live_blocks_at_exit, "block", "blocks"));
+                           ? std::string("nothing live at exit")
+                           : fmt::format("live at exit {} in {}", bytes_text(totals.live_bytes_at_exit),
+                                         counted(totals.live_blocks_at_exit, "block", "blocks"));
     if (shot.mode == recording_mode::full) {
-        live += fmt::format("; {} ({})",
-                            counted(totals.temporary_allocations, "temporary allocation", "temporary allocations"),
-                            share_text(totals.temporary_allocations, totals.allocations));
+        live += fmt::format(
+            "; {} ({})",
+            counted(totals.temporary_allocations, "temporary allocation", "temporary allocations"),
+            share_text(totals.temporary_allocations, totals.allocations));
     }
     lines.push_back(std::move(live));
     add_sites(shot, names, lines);

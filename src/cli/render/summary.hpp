@@ -22,7 +22,8 @@ struct summary_options {
 
 inline constexpr std::size_t summary_lines_max = 15;
 
-std::vector<std::string> summary_lines(const snapshot& shot, debug_info& names, const summary_options& options);
+std::vector<std::string> summary_lines(const snapshot& shot, debug_info& names,
+                                       const summary_options& options);
 
 // What is not in the numbers, one sentence each; empty where everything is.
 std::vector<std::string> gaps_of(const snapshot& shot);

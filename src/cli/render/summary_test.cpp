@@ -87,9 +87,13 @@ TEST(summary, fits_100_columns_with_the_largest_numbers) {
     snapshot shot = testing::sample();
     shot.processes.resize(1);
     shot.peak_rss_bytes = std::uint64_t{1022} << 30;
-    shot.totals = {.allocations = 999'999'999, .frees = 1, .reallocations = 999'999'999,
-                   .allocated_bytes = std::uint64_t{1022} << 40, .live_blocks_at_exit = 999'999'999,
-                   .live_bytes_at_exit = std::uint64_t{1022} << 30, .peak_live_bytes = std::uint64_t{1023} << 30,
+    shot.totals = {.allocations = 999'999'999,
+                   .frees = 1,
+                   .reallocations = 999'999'999,
+                   .allocated_bytes = std::uint64_t{1022} << 40,
+                   .live_blocks_at_exit = 999'999'999,
+                   .live_bytes_at_exit = std::uint64_t{1022} << 30,
+                   .peak_live_bytes = std::uint64_t{1023} << 30,
                    .temporary_allocations = 999'999'999};
     debug_info names(shot.modules);
     for (const std::string& line : summary_lines(shot, names, {.recording = "x.allot"})) {
@@ -102,7 +106,8 @@ TEST(summary, of_a_program_that_became_another_tells_the_end_of_that) {
     shot.processes.push_back(shot.processes[0]);
     shot.processes[0].exit = {process_exit::kind::exec, 0};
     EXPECT_NE(summary_of(shot).find("prog: exit code 3 after 1.50 s; 3 programs in 2 processes, added up"),
-              std::string::npos) << summary_of(shot);
+              std::string::npos)
+        << summary_of(shot);
 }
 
 TEST(summary, of_an_empty_snapshot_is_short) {

@@ -42,8 +42,13 @@ std::string number_text(const row_numbers& numbers, sort_by which) {
 
 class text_report {
 public:
-    text_report(const snapshot& shot, debug_info& names, const report_options& options, output& out, bool colour)
-        : shot_(shot), names_(names), options_(options), out_(out), colour_(colour),
+    text_report(const snapshot& shot, debug_info& names, const report_options& options, output& out,
+                bool colour)
+        : shot_(shot),
+          names_(names),
+          options_(options),
+          out_(out),
+          colour_(colour),
           by_(shot.mode == recording_mode::full ? options.by : without_stacks(options.by)) {}
 
     void write() {
@@ -85,19 +90,22 @@ private:
         line(colour_ ? "\x1b[1m" + command + "\x1b[0m" : command);
         line(fmt::format("{} after {}; {}, live and peak in {} bytes{}", exit_text(end_of_program(shot_)),
                          time_text(shot_.duration_ns),
-                         shot_.mode == recording_mode::full ? "every allocation with its call stack" : "counts only",
+                         shot_.mode == recording_mode::full ? "every allocation with its call stack"
+                                                            : "counts only",
                          shot_.basis == live_basis::requested ? "requested" : "usable",
                          shot_.partial ? "; PARTIAL: the recording was cut off" : ""));
     }
 
     void total(std::string_view name, const std::string& value, const std::string& remark = {}) {
-        line(fmt::format("  {} {}{}{}", left(name, 16), right(value, 14), remark.empty() ? "" : "   ", remark));
+        line(fmt::format("  {} {}{}{}", left(name, 16), right(value, 14), remark.empty() ? "" : "   ",
+                         remark));
     }
     void write_totals() {
         const heap_totals& totals = shot_.totals;
         line("");
         total("allocations", count_text(totals.allocations),
-              totals.reallocations == 0 ? "" : fmt::format("{} by realloc", count_text(totals.reallocations)));
+              totals.reallocations == 0 ? ""
+                                        : fmt::format("{} by realloc", count_text(totals.reallocations)));
         total("frees", count_text(totals.frees));
         total("allocated in all", bytes_text(totals.allocated_bytes));
         total("peak heap", bytes_text(totals.peak_live_bytes),
@@ -107,8 +115,8 @@ private:
               "in " + counted(totals.live_blocks_at_exit, "block", "blocks"));
         if (shot_.mode == recording_mode::full) {
             total("temporary", count_text(totals.temporary_allocations),
-                  share_text(totals.temporary_allocations, totals.allocations)
-                      + " of the allocations: freed before the thread's next one");
+                  share_text(totals.temporary_allocations, totals.allocations) +
+                      " of the allocations: freed before the thread's next one");
         }
     }
     std::string rss_remark() const {
@@ -118,9 +126,10 @@ private:
             return "not known";
         }
         return shot_.processes.size() > 1 ? "of the largest process alone"
-            : heap > resident
-            ? bytes_text(heap - resident) + " of the heap is not in it: never touched, or swapped out"
-            : bytes_text(resident - heap) + " more than heap: code, stacks, mappings, the allocator's own";
+               : heap > resident
+                   ? bytes_text(heap - resident) + " of the heap is not in it: never touched, or swapped out"
+                   : bytes_text(resident - heap) +
+                         " more than heap: code, stacks, mappings, the allocator's own";
     }
     void write_gaps() {
         const std::vector<std::string> gaps = gaps_of(shot_);
@@ -163,7 +172,8 @@ private:
         if (all <= shown_max) {
             title(title_start + ", in order of their start");
         } else {
-            title(fmt::format("{}; the {} largest by {}", title_start, shown_max, words_of(options_.sort).sentence));
+            title(fmt::format("{}; the {} largest by {}", title_start, shown_max,
+                              words_of(options_.sort).sentence));
         }
         line("       pid    at peak  allocations  command");
         if (all <= shown_max) {
@@ -211,13 +221,15 @@ private:
         case group_by::process: return shot_.processes.size();
         case group_by::context: break;
         }
-        return static_cast<std::size_t>(std::count_if(shot_.contexts.begin(), shot_.contexts.end(),
-                                                      [](const auto& node) { return node.numbers.allocations > 0; }));
+        return static_cast<std::size_t>(
+            std::count_if(shot_.contexts.begin(), shot_.contexts.end(),
+                          [](const auto& node) { return node.numbers.allocations > 0; }));
     }
 
     void write_table() {
         static constexpr std::array<const char*, 5> ones{"site", "call stack", "module", "thread", "process"};
-        static constexpr std::array<const char*, 5> many{"sites", "call stacks", "modules", "threads", "processes"};
+        static constexpr std::array<const char*, 5> many{"sites", "call stacks", "modules", "threads",
+                                                         "processes"};
         std::size_t all = group_size();
         std::vector<table_row> rows;
         if (by_ == group_by::site) {
@@ -230,8 +242,9 @@ private:
         }
         const auto group = static_cast<std::size_t>(by_);
         const char* by = words_of(options_.sort).sentence;
-        title(rows.size() < all ? fmt::format("Top {} of {} {} by {}", rows.size(), count_text(all), many[group], by)
-                                : fmt::format("{} by {}", counted(all, ones[group], many[group]), by));
+        title(rows.size() < all
+                  ? fmt::format("Top {} of {} {} by {}", rows.size(), count_text(all), many[group], by)
+                  : fmt::format("{} by {}", counted(all, ones[group], many[group]), by));
         if (rows.empty()) {
             return;
         }
@@ -320,7 +333,8 @@ private:
 
 } // namespace
 
-void write_text(const snapshot& shot, debug_info& names, const report_options& options, output& out, bool colour) {
+void write_text(const snapshot& shot, debug_info& names, const report_options& options, output& out,
+                bool colour) {
     text_report(shot, names, options, out, colour).write();
 }
 

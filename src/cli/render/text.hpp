@@ -14,6 +14,7 @@
 
 namespace allot::cli {
 
-void write_text(const snapshot& shot, debug_info& names, const report_options& options, output& out, bool colour);
+void write_text(const snapshot& shot, debug_info& names, const report_options& options, output& out,
+                bool colour);
 
 } // namespace allot::cli

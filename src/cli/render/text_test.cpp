@@ -18,9 +18,10 @@ std::string report_of(const snapshot& shot, report_options options = {.file = "x
 
 TEST(text, has_totals_table_and_tree) {
     const std::string text = report_of(testing::sample());
-    for (const char* part : {"prog 'a b' '?[31m'", "exit code 3 after 1.50 s", "allocations",
-                             "2 sites by bytes held at the peak", "512.0 KiB  50.0 %", "prog+0x1200", "Call tree",
-                             "not observed: still (statically linked)", "2 programs in 2 processes, in order of their start"}) {
+    for (const char* part :
+         {"prog 'a b' '?[31m'", "exit code 3 after 1.50 s", "allocations",
+          "2 sites by bytes held at the peak", "512.0 KiB  50.0 %", "prog+0x1200", "Call tree",
+          "not observed: still (statically linked)", "2 programs in 2 processes, in order of their start"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
     }
 }
@@ -30,9 +31,12 @@ TEST(text, fits_100_columns_and_holds_no_control_character_in_every_grouping_and
     shot.modules[0].path = "/" + std::string(300, 'p');
     shot.processes[0].command.push_back(std::string(500, 'q'));
     shot.threads[0].name = "\x1b]0;title\x07";
-    shot.notes.push_back("a note of many words " + std::string(40, 'x') + " that must be wrapped " + std::string(60, 'y'));
-    for (const group_by by : {group_by::site, group_by::context, group_by::module, group_by::thread, group_by::process}) {
-        for (const sort_by sort : {sort_by::peak, sort_by::live, sort_by::bytes, sort_by::count, sort_by::temporary}) {
+    shot.notes.push_back("a note of many words " + std::string(40, 'x') + " that must be wrapped " +
+                         std::string(60, 'y'));
+    for (const group_by by :
+         {group_by::site, group_by::context, group_by::module, group_by::thread, group_by::process}) {
+        for (const sort_by sort :
+             {sort_by::peak, sort_by::live, sort_by::bytes, sort_by::count, sort_by::temporary}) {
             const std::string text = report_of(shot, {.file = "x", .by = by, .sort = sort, .top = 20});
             for (std::size_t start = 0; start < text.size();) {
                 const std::size_t end = text.find('\n', start);
@@ -72,7 +76,8 @@ TEST(text, of_counts_shows_processes_where_there_are_no_stacks) {
 
 TEST(text, is_coloured_only_when_asked) {
     EXPECT_EQ(report_of(testing::sample()).find('\x1b'), std::string::npos);
-    EXPECT_NE(report_of(testing::sample(), {.file = "x", .top = 20}, true).find("\x1b[1m"), std::string::npos);
+    EXPECT_NE(report_of(testing::sample(), {.file = "x", .top = 20}, true).find("\x1b[1m"),
+              std::string::npos);
 }
 
 TEST(text, of_an_empty_or_odd_snapshot_does_not_fail) {

@@ -40,8 +40,8 @@ std::vector<std::uint32_t> child_counts(const std::vector<tree_node>& rows) {
 
 void write_call_tree(const snapshot& shot, debug_info& names, const report_options& options, output& out,
                      bool colour) {
-    const call_tree tree =
-        make_call_tree(shot, names, {.metric = options.sort, .least_share = 0.01, .wrappers = options.wrappers});
+    const call_tree tree = make_call_tree(
+        shot, names, {.metric = options.sort, .least_share = 0.01, .wrappers = options.wrappers});
     if (tree.rows.empty()) {
         return;
     }
@@ -77,8 +77,8 @@ void write_call_tree(const snapshot& shot, debug_info& names, const report_optio
                               counted(tree.elided_count, "smaller branch", "smaller branches")));
     }
     if (tree.unrecorded > 0) {
-        out.write(fmt::format("{}{}  without a call stack\n", right(value_text(tree.unrecorded, options.sort), 11),
-                              right("", 8)));
+        out.write(fmt::format("{}{}  without a call stack\n",
+                              right(value_text(tree.unrecorded, options.sort), 11), right("", 8)));
     }
 }
 

@@ -16,11 +16,13 @@ TEST(words, are_made_fit_as_the_header_says) {
 
 TEST(words, keep_valid_text_and_replace_broken_sequences) {
     EXPECT_EQ(clean("größe €𐍈"), "größe €𐍈");
-    EXPECT_EQ(clean("\xC0\x80"), "??");         // overlong
-    EXPECT_EQ(clean("\xED\xA0\x80"), "???");    // a surrogate
-    EXPECT_EQ(clean("a\xE2\x82"), "a??");       // cut
+    EXPECT_EQ(clean("\xC0\x80"), "??");           // overlong
+    EXPECT_EQ(clean("\xED\xA0\x80"), "???");      // a surrogate
+    EXPECT_EQ(clean("a\xE2\x82"), "a??");         // cut
     EXPECT_EQ(clean("\xF4\x90\x80\x80"), "????"); // beyond the last character
-    EXPECT_EQ(clean("\xC2\x9B" "31m"), "?31m"); // a control sequence of the second set
+    EXPECT_EQ(clean("\xC2\x9B"
+                    "31m"),
+              "?31m"); // a control sequence of the second set
     EXPECT_EQ(clean(std::string("a\0b\n", 4)), "a?b?");
     EXPECT_EQ(valid_utf8("a\n\xFF"), "a\n\uFFFD");
 }
@@ -29,13 +31,15 @@ TEST(words, fit_into_any_width) {
     for (std::size_t columns = 1; columns < 20; ++columns) {
         EXPECT_LE(width(fit("äöü_a_name_with_some_length", columns)), columns);
         EXPECT_LE(width(fit_path("/usr/include/c++/12/bits/new_allocator.h", columns)), columns);
-        EXPECT_LE(width(fit_function("std::vector<int, std::allocator<int> >::push_back(int&&)", columns)), columns);
+        EXPECT_LE(width(fit_function("std::vector<int, std::allocator<int> >::push_back(int&&)", columns)),
+                  columns);
     }
     EXPECT_EQ(fit("short", 5), "short");
     EXPECT_EQ(fit_start("äöü_a_name", 5), "äöü_…");
     EXPECT_EQ(fit_start("short", 5), "short");
     EXPECT_EQ(fit_path("/usr/include/c++/12/bits/new_allocator.h", 30), "…/c++/12/bits/new_allocator.h");
-    EXPECT_EQ(fit_function("std::vector<int, std::allocator<int> >::push_back(int&&)", 30), "std::vector::push_back");
+    EXPECT_EQ(fit_function("std::vector<int, std::allocator<int> >::push_back(int&&)", 30),
+              "std::vector::push_back");
 }
 
 TEST(words, are_padded_by_their_width) {

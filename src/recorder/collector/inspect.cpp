@@ -36,7 +36,7 @@ struct elf_closer {
 using elf_pointer = std::unique_ptr<Elf, elf_closer>;
 
 bool is_runnable_file(const std::string& path) {
-    struct stat info {};
+    struct stat info{};
     return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(path.c_str(), X_OK) == 0;
 }
 
@@ -64,10 +64,10 @@ std::string script_interpreter(int file) {
 // Whether the kernel will tell the loader that this program runs with more rights than its caller; the loader then
 // ignores preloads that are named by path.
 std::optional<std::string> raised_rights(const std::string& file) {
-    struct stat info {};
-    struct statvfs mount {};
-    const bool raises = stat(file.c_str(), &info) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1
-        && !(statvfs(file.c_str(), &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0);
+    struct stat info{};
+    struct statvfs mount{};
+    const bool raises = stat(file.c_str(), &info) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
+                        !(statvfs(file.c_str(), &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0);
     const bool set_user = raises && (info.st_mode & S_ISUID) != 0;
     const bool set_group = raises && (info.st_mode & S_ISGID) != 0 && (info.st_mode & S_IXGRP) != 0;
     if ((set_user ? info.st_uid : geteuid()) != getuid()) {
@@ -93,8 +93,8 @@ const char* sanitizer_of_library(std::string_view needed) {
                                                 {"msan", "MemorySanitizer"},
                                                 {"hwasan", "HWAddressSanitizer"}}};
     for (const auto& [part, name] : known) {
-        if (needed.starts_with("lib" + std::string(part) + ".so")
-            || needed.starts_with("libclang_rt." + std::string(part))) {
+        if (needed.starts_with("lib" + std::string(part) + ".so") ||
+            needed.starts_with("libclang_rt." + std::string(part))) {
             return name;
         }
     }
@@ -102,12 +102,12 @@ const char* sanitizer_of_library(std::string_view needed) {
 }
 
 const char* sanitizer_of_symbol(std::string_view symbol) {
-    return symbol == "__asan_init" ? "AddressSanitizer"
-        : symbol == "__tsan_init"  ? "ThreadSanitizer"
-        : symbol == "__lsan_init"  ? "LeakSanitizer"
-        : symbol == "__msan_init"  ? "MemorySanitizer"
-        : symbol == "__hwasan_init" ? "HWAddressSanitizer"
-                                    : nullptr;
+    return symbol == "__asan_init"     ? "AddressSanitizer"
+           : symbol == "__tsan_init"   ? "ThreadSanitizer"
+           : symbol == "__lsan_init"   ? "LeakSanitizer"
+           : symbol == "__msan_init"   ? "MemorySanitizer"
+           : symbol == "__hwasan_init" ? "HWAddressSanitizer"
+                                       : nullptr;
 }
 
 struct linkage {
@@ -170,8 +170,8 @@ void read_sections(Elf* elf, GElf_Word wanted, linkage& found) {
             continue;
         }
         const char* name = named ? elf_strptr(elf, names, header.sh_name) : nullptr;
-        found.is_go |= name != nullptr
-            && (std::strcmp(name, ".note.go.buildid") == 0 || std::strcmp(name, ".go.buildinfo") == 0);
+        found.is_go |= name != nullptr && (std::strcmp(name, ".note.go.buildid") == 0 ||
+                                           std::strcmp(name, ".go.buildinfo") == 0);
         if (header.sh_type == SHT_DYNAMIC) {
             read_dynamic(section, header, elf, found);
         } else if (header.sh_type == wanted) {
@@ -226,7 +226,8 @@ void judge_program(Elf* elf, int file, inspection& seen) {
         return; // not for us to judge: exec refuses it
     }
     if (header.e_machine != EM_X86_64 && header.e_machine != EM_386) {
-        return refuse(seen, std::string("built for another processor (") + machine_name(header.e_machine) + ")", false);
+        return refuse(
+            seen, std::string("built for another processor (") + machine_name(header.e_machine) + ")", false);
     }
     if (header.e_machine == EM_386 || gelf_getclass(elf) != ELFCLASS64) {
         return refuse(seen, "a 32-bit program", false); // ld.so would complain on the program's own stderr
@@ -243,7 +244,8 @@ void judge_program(Elf* elf, int file, inspection& seen) {
         return refuse(seen, "statically linked", true);
     }
     if (found.has_interpreter && !base_name(found.interpreter).starts_with("ld-linux")) {
-        return refuse(seen, "linked to another C library (" + std::string(base_name(found.interpreter)) + ")", false);
+        return refuse(seen, "linked to another C library (" + std::string(base_name(found.interpreter)) + ")",
+                      false);
     }
     if (found.sanitizer != nullptr) {
         return refuse(seen, std::string("built with ") + found.sanitizer + ", which owns malloc", false);

@@ -82,7 +82,8 @@ TEST_F(inspect, the_loader_itself_is_not_taken_for_a_static_program) {
 }
 
 TEST_F(inspect, a_sanitized_program_is_left_alone) {
-    for (const char* flags : {"-fsanitize=address", "-fsanitize=address -static-libasan", "-fsanitize=thread"}) {
+    for (const char* flags :
+         {"-fsanitize=address", "-fsanitize=address -static-libasan", "-fsanitize=thread"}) {
         const std::string path = compiled("sane", flags, empty_program);
         if (path.empty()) {
             continue; // this compiler has no such runtime
@@ -95,15 +96,18 @@ TEST_F(inspect, a_sanitized_program_is_left_alone) {
 }
 
 TEST_F(inspect, a_malloc_of_its_own_is_seen) {
-    const std::string path = compiled("own", "-rdynamic", "#include <stddef.h>\nvoid* malloc(size_t n) { return (void*)n; }\n"
-                                                          "int main(void) { return 0; }\n");
+    const std::string path = compiled("own", "-rdynamic",
+                                      "#include <stddef.h>\nvoid* malloc(size_t n) { return (void*)n; }\n"
+                                      "int main(void) { return 0; }\n");
     ASSERT_FALSE(path.empty());
     EXPECT_EQ(inspect_program(path, nullptr).reason, "built with a malloc of its own");
 }
 
 TEST_F(inspect, a_go_program_is_seen_by_its_build_id) {
-    const std::string path = compiled("go", "", "__attribute__((section(\".note.go.buildid\"), used)) static const char id[] = \"x\";\n"
-                                                "int main(void) { return 0; }\n");
+    const std::string path =
+        compiled("go", "",
+                 "__attribute__((section(\".note.go.buildid\"), used)) static const char id[] = \"x\";\n"
+                 "int main(void) { return 0; }\n");
     ASSERT_FALSE(path.empty());
     const inspection seen = inspect_program(path, nullptr);
     EXPECT_FALSE(seen.observed);
@@ -125,7 +129,8 @@ TEST_F(inspect, another_processor_word_size_and_c_library_are_seen) {
     const auto place = musl.find("ld-linux-x86-64.so.2");
     ASSERT_NE(place, std::string::npos);
     musl.replace(place, 20, "ld-musl-x86_64.so.1\0", 20);
-    EXPECT_EQ(inspect_program(file("musl", musl), nullptr).reason, "linked to another C library (ld-musl-x86_64.so.1)");
+    EXPECT_EQ(inspect_program(file("musl", musl), nullptr).reason,
+              "linked to another C library (ld-musl-x86_64.so.1)");
 }
 
 TEST_F(inspect, a_program_that_changes_the_user_is_seen) {
@@ -144,7 +149,12 @@ TEST_F(inspect, a_program_that_changes_the_user_is_seen) {
 }
 
 TEST_F(inspect, damaged_files_are_left_to_exec) {
-    for (const char* bytes : {"", "\x7F", "\x7F" "ELF", "\x7F" "ELF\2\1\1", "text\n", "#!", "#!\n", "#! \t\n"}) {
+    for (const char* bytes : {"", "\x7F",
+                              "\x7F"
+                              "ELF",
+                              "\x7F"
+                              "ELF\2\1\1",
+                              "text\n", "#!", "#!\n", "#! \t\n"}) {
         EXPECT_TRUE(inspect_program(file("odd", bytes), nullptr).observed);
     }
     std::ifstream own("/proc/self/exe", std::ios::binary);

@@ -147,7 +147,7 @@ result<child_process> child_process::fork_held(char* const* arguments, const std
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before.mask);
-    struct sigaction plain {};
+    struct sigaction plain{};
     plain.sa_handler = SIG_DFL; // an inherited SIG_IGN would lose the child's end
     sigaction(SIGCHLD, &plain, &before.child_action);
 
@@ -173,9 +173,12 @@ result<child_process> child_process::fork_held(char* const* arguments, const std
 }
 
 child_process::child_process(child_process&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), go_(std::exchange(other.go_, -1)),
-      report_(std::exchange(other.report_, -1)), pid_descriptor_(std::exchange(other.pid_descriptor_, -1)),
-      running_(std::exchange(other.running_, false)), end_(other.end_) {}
+    : pid_(std::exchange(other.pid_, 0)),
+      go_(std::exchange(other.go_, -1)),
+      report_(std::exchange(other.report_, -1)),
+      pid_descriptor_(std::exchange(other.pid_descriptor_, -1)),
+      running_(std::exchange(other.running_, false)),
+      end_(other.end_) {}
 
 child_process::~child_process() {
     const bool held = go_ >= 0;
@@ -221,7 +224,7 @@ int child_process::start(const std::string& segment) {
 }
 
 void child_process::take_over_signals() {
-    struct sigaction action {};
+    struct sigaction action{};
     sigemptyset(&action.sa_mask);
     action.sa_handler = SIG_IGN;
     for (const int number : ignored) {
@@ -272,7 +275,8 @@ bool child_process::wait(std::uint64_t nap_ns) {
     sigaddset(&mask, SIGPIPE);
     pollfd ended{.fd = pid_descriptor_, .events = POLLIN, .revents = 0};
     constexpr std::uint64_t second = 1'000'000'000;
-    const timespec nap{.tv_sec = static_cast<time_t>(nap_ns / second), .tv_nsec = static_cast<long>(nap_ns % second)};
+    const timespec nap{.tv_sec = static_cast<time_t>(nap_ns / second),
+                       .tv_nsec = static_cast<long>(nap_ns % second)};
     ppoll(&ended, 1, &nap, &mask);
     pass_signals_on();
     int status = 0;

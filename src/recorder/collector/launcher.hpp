@@ -30,7 +30,7 @@ namespace allot::recorder {
 struct child_end {
     int wait_status = 0; // as waitpid gives it
     bool by_signal = false;
-    int value = 0; // exit code, or the signal's number
+    int value = 0;                    // exit code, or the signal's number
     std::uint64_t peak_rss_bytes = 0; // of the largest among the program and all that it waited for
 };
 
@@ -66,9 +66,10 @@ private:
     void close_pipes();
 
     int pid_ = 0;
-    int go_ = -1;             // we write: the child may go on
-    int report_ = -1;         // we read: why exec failed, or the end when it did not
-    int pid_descriptor_ = -1; // readable when the program has ended; -1 on kernels without: then naps end late
+    int go_ = -1;     // we write: the child may go on
+    int report_ = -1; // we read: why exec failed, or the end when it did not
+    int pid_descriptor_ =
+        -1; // readable when the program has ended; -1 on kernels without: then naps end late
     bool running_ = false;
     child_end end_;
 };

@@ -21,7 +21,8 @@ constexpr const char* some_library = "/lib/x86_64-linux-gnu/libdl.so.2"; // any 
 // A launcher in a process of its own, as it is made for: it changes signals and ends the process.
 class launched {
 public:
-    explicit launched(std::vector<std::string> words, std::string segment = "", void (*prepare)() = [] {})
+    explicit launched(
+        std::vector<std::string> words, std::string segment = "", void (*prepare)() = [] {})
         : words_(std::move(words)) {
         EXPECT_EQ(pipe(said_.data()), 0);
         pid_ = fork();
@@ -92,8 +93,9 @@ TEST(launcher, ends_with_the_code_of_the_program) {
 }
 
 TEST(launcher, dies_by_the_signal_of_the_program) {
-    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGABRT, SIGFPE, SIGKILL, SIGSEGV, SIGPIPE, SIGALRM,
-                             SIGTERM, SIGUSR1, SIGUSR2, SIGBUS, SIGSYS, SIGXCPU, SIGRTMIN, SIGRTMAX}) {
+    for (const int number :
+         {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGABRT, SIGFPE, SIGKILL, SIGSEGV, SIGPIPE, SIGALRM, SIGTERM,
+          SIGUSR1, SIGUSR2, SIGBUS, SIGSYS, SIGXCPU, SIGRTMIN, SIGRTMAX}) {
         const int status = launched({"sh", "-c", "kill -" + std::to_string(number) + " $$"}).status();
         ASSERT_TRUE(WIFSIGNALED(status)) << number;
         EXPECT_EQ(WTERMSIG(status), number);
@@ -149,8 +151,9 @@ TEST(launcher, hands_signal_mask_and_dispositions_on) {
 }
 
 TEST(launcher, passes_signals_on_each_time) {
-    launched seen({"sh", "-c", "n=0; trap 'n=$((n+1)); echo got $n' TERM USR1; trap 'exit 9' HUP; echo ready;"
-                               " while :; do sleep 0.01; done"});
+    launched seen({"sh", "-c",
+                   "n=0; trap 'n=$((n+1)); echo got $n' TERM USR1; trap 'exit 9' HUP; echo ready;"
+                   " while :; do sleep 0.01; done"});
     ASSERT_EQ(seen.line(), "ready");
     kill(seen.pid(), SIGTERM);
     ASSERT_EQ(seen.line(), "got 1");

@@ -26,7 +26,9 @@ static void print_signals(void) {
         struct sigaction action;
         if (sigaction(i, NULL, &action) != 0) continue;
         printf("signal %d blocked %d %s flags %x\n", i, sigismember(&mask, i),
-               action.sa_handler == SIG_DFL ? "default" : action.sa_handler == SIG_IGN ? "ignored" : "handled",
+               action.sa_handler == SIG_DFL   ? "default"
+               : action.sa_handler == SIG_IGN ? "ignored"
+                                              : "handled",
                (unsigned)action.sa_flags);
     }
 }
@@ -35,7 +37,8 @@ static void print_descriptors(void) {
     for (int i = 0; i < 256; ++i) {
         struct stat info;
         if (fstat(i, &info) == 0)
-            printf("descriptor %d type %o flags %x %x\n", i, info.st_mode & S_IFMT, fcntl(i, F_GETFL), fcntl(i, F_GETFD));
+            printf("descriptor %d type %o flags %x %x\n", i, info.st_mode & S_IFMT, fcntl(i, F_GETFL),
+                   fcntl(i, F_GETFD));
     }
 }
 
@@ -47,8 +50,10 @@ int main(int argc, char** argv) {
     for (int i = 0; i < RLIM_NLIMITS; ++i) {
         struct rlimit limit;
         if (getrlimit((__rlimit_resource_t)i, &limit) == 0)
-            printf("limit %d %llu %llu\n", i, (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+            printf("limit %d %llu %llu\n", i, (unsigned long long)limit.rlim_cur,
+                   (unsigned long long)limit.rlim_max);
     }
-    printf("group same %d, nice %d, umask %o\n", getpgrp() == getpgid(getppid()), getpriority(PRIO_PROCESS, 0), umask(0));
+    printf("group same %d, nice %d, umask %o\n", getpgrp() == getpgid(getppid()),
+           getpriority(PRIO_PROCESS, 0), umask(0));
     return 0;
 }
