@@ -121,9 +121,9 @@ class Checker:
             if file is None:
                 self.check_system_header(path, number, layer, freestanding, is_test, target)
             else:
-                self.check_own_header(path, number, layer, freestanding, file, target)
+                self.check_own_header(path, number, layer, freestanding, is_test, file, target)
 
-    def check_own_header(self, path, number, layer, freestanding, file, target):
+    def check_own_header(self, path, number, layer, freestanding, is_test, file, target):
         if not file.is_file():
             self.report(path, number, f"includes {target}, which does not exist")
             return
@@ -131,7 +131,8 @@ class Checker:
         if other is None:
             self.report(path, number, f"includes {target}, which belongs to no layer")
             return
-        if other is not layer and other.name not in layer.allowed and f"{other.name}/{stem}" not in layer.allowed:
+        allowed = other is layer or other.name in layer.allowed or f"{other.name}/{stem}" in layer.allowed
+        if not allowed and not (is_test and other.name == "testing"):
             self.report(path, number, f"{layer.name} may not include {target} ({other.name})")
         elif freestanding and stem not in other.freestanding:
             self.report(path, number, f"a freestanding stem includes {target}, which is not freestanding")
