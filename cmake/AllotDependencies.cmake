@@ -1,12 +1,16 @@
 # What allot uses from the system, as imported targets. Nothing is fetched. The Debian packages stand in scripts/setup.
 #
+#   needed by the library    nothing
 #   needed by the tool       fmt::fmt  CLI11::CLI11  allot_rapidjson  PkgConfig::libelf  PkgConfig::libzstd  PkgConfig::libxxhash
 #   optional                 PkgConfig::libdw  allot_iberty  PkgConfig::libunwind (tests only)
 #
 # Use an optional one behind `if(TARGET …)`; what is missing then says so itself, at run time, in plain words.
 
 include(FeatureSummary)
-find_package(PkgConfig QUIET)
+if(ALLOT_BUILD_TOOL OR ALLOT_BUILD_TESTS OR ALLOT_BUILD_BENCHMARKS)
+  find_package(PkgConfig QUIET)
+  find_package(Threads REQUIRED)
+endif()
 
 function(allot_pkg NAME)
   if(PKG_CONFIG_FOUND)
@@ -27,11 +31,8 @@ function(allot_need WHAT)
   endif()
 endfunction()
 
-find_package(Threads REQUIRED)
-
-allot_pkg(libelf)
-
 if(ALLOT_BUILD_TOOL)
+  allot_pkg(libelf)
   find_path(ALLOT_RAPIDJSON_INCLUDE rapidjson/writer.h)
   mark_as_advanced(ALLOT_RAPIDJSON_INCLUDE)
   if(ALLOT_RAPIDJSON_INCLUDE AND NOT TARGET allot_rapidjson)
@@ -44,17 +45,17 @@ if(ALLOT_BUILD_TOOL)
   allot_pkg(libxxhash)
   allot_need("The tool" fmt::fmt CLI11::CLI11 allot_rapidjson PkgConfig::libelf
              PkgConfig::libzstd PkgConfig::libxxhash)
-endif()
 
-allot_pkg(libdw)
+  allot_pkg(libdw)
 
-find_path(ALLOT_IBERTY_INCLUDE libiberty/demangle.h)
-find_library(ALLOT_IBERTY_LIBRARY iberty)
-mark_as_advanced(ALLOT_IBERTY_INCLUDE ALLOT_IBERTY_LIBRARY)
-if(ALLOT_IBERTY_INCLUDE AND ALLOT_IBERTY_LIBRARY AND NOT TARGET allot_iberty)
-  add_library(allot_iberty INTERFACE IMPORTED GLOBAL)
-  target_include_directories(allot_iberty INTERFACE ${ALLOT_IBERTY_INCLUDE})
-  target_link_libraries(allot_iberty INTERFACE ${ALLOT_IBERTY_LIBRARY})
+  find_path(ALLOT_IBERTY_INCLUDE libiberty/demangle.h)
+  find_library(ALLOT_IBERTY_LIBRARY iberty)
+  mark_as_advanced(ALLOT_IBERTY_INCLUDE ALLOT_IBERTY_LIBRARY)
+  if(ALLOT_IBERTY_INCLUDE AND ALLOT_IBERTY_LIBRARY AND NOT TARGET allot_iberty)
+    add_library(allot_iberty INTERFACE IMPORTED GLOBAL)
+    target_include_directories(allot_iberty INTERFACE ${ALLOT_IBERTY_INCLUDE})
+    target_link_libraries(allot_iberty INTERFACE ${ALLOT_IBERTY_LIBRARY})
+  endif()
 endif()
 
 if(ALLOT_BUILD_TESTS)

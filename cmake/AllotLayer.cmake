@@ -5,8 +5,6 @@
 # Each test is one executable and one ctest entry `NAME/stem`; a fuzz target's corpus in fuzz/corpora/NAME/stem is
 # replayed as `fuzz/NAME/stem`. A benchmark that needs something optional: list its stem behind `if(TARGET …)`.
 
-include(GNUInstallDirs)
-
 # allot_warnings: what every target of ours is compiled with. allot_options adds the sanitizer or the line counters:
 # everything but the preload library, whose code runs inside other people's programs.
 add_library(allot_warnings INTERFACE)
@@ -91,8 +89,7 @@ function(allot_layer NAME)
     set(scope INTERFACE)
   endif()
   target_compile_features(allot_${NAME} ${scope} cxx_std_20)
-  target_include_directories(allot_${NAME} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
-    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_include_directories(allot_${NAME} ${scope} ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(allot_${NAME} ${scope} ${ARG_DEPENDS})
   foreach(stem IN LISTS ARG_STEMS)
     allot_stem_programs(${NAME} ${stem} LINK allot_${NAME} ${ARG_LINK} ${ARG_TEST_LINK})

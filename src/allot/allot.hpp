@@ -1,0 +1,31 @@
+// allot.hpp: the whole library in one include.
+//
+// Use it to begin with. Where compile time counts include what you use: <allot/structure/arena.hpp>; every header
+// stands alone. What only tests need (a source that fails on command, one that audits) is not here: see
+// <allot/testing/…>. Which of these is the right one for a need: docs/choosing.md.
+#pragma once
+
+#include <allot/core/allowance.hpp>
+#include <allot/core/bulk_observer.hpp>
+#include <allot/core/byte_store.hpp>
+#include <allot/core/bytes.hpp>
+#include <allot/core/checks.hpp>
+#include <allot/core/client.h>
+#include <allot/core/contract.hpp>
+#include <allot/core/layout.hpp>
+#include <allot/core/memory_source.hpp>
+#include <allot/core/name.hpp>
+#include <allot/core/observer.hpp>
+#include <allot/core/out_of_memory.hpp>
+#include <allot/core/poison.hpp>
+#include <allot/core/reclaimable.hpp>
+#include <allot/core/result.hpp>
+#include <allot/core/source_factory.hpp>
+#include <allot/core/usage.hpp>
+#include <allot/platform/call_stack.hpp>
+#include <allot/platform/clock.hpp>
+#include <allot/platform/mapped_file.hpp>
+#include <allot/platform/pages.hpp>
+#include <allot/platform/process_memory.hpp>
+#include <allot/platform/threads.hpp>
+#include <allot/platform/whole_file.hpp>

@@ -1,0 +1,22 @@
+# cmake -D SRC=… -P umbrella.cmake: allot.hpp includes every header of the layers that users build with. Of platform it
+# takes what stands for itself and leaves the parts of the unwinder; testing is included by tests, one by one.
+file(GLOB headers RELATIVE ${SRC} ${SRC}/allot/core/*.h ${SRC}/allot/core/*.hpp ${SRC}/allot/platform/*.hpp
+  ${SRC}/allot/source/*.hpp ${SRC}/allot/structure/*.hpp ${SRC}/allot/governance/*.hpp)
+list(FILTER headers EXCLUDE REGEX "_test\\.hpp$|platform/(eh_expression|eh_frame|unwind_rules)\\.hpp$")
+list(LENGTH headers count)
+if(count LESS 20)
+  message(FATAL_ERROR "only ${count} headers in ${SRC}")
+endif()
+file(READ ${SRC}/allot/allot.hpp text)
+set(missing)
+foreach(header IN LISTS headers)
+  string(FIND "${text}" "#include <${header}>\n" at)
+  if(at EQUAL -1)
+    list(APPEND missing "#include <${header}>")
+  endif()
+endforeach()
+if(missing)
+  list(JOIN missing "\n" missing)
+  message(FATAL_ERROR "src/allot/allot.hpp lacks\n${missing}")
+endif()
+message(STATUS "allot.hpp includes all ${count} headers")
