@@ -22,6 +22,12 @@ public:
     // Expects: a source that this factory made. Blocks of it that are still out go with it where its traits
     // say bulk_free.
     virtual void destroy(memory_source& made) noexcept = 0;
+    // The source that a block came from, so that a free through the wrong one is found; nullptr: the factory
+    // cannot tell. Expects: a live block of a source that this factory made.
+    virtual memory_source* owner_of(const void* block) const noexcept {
+        static_cast<void>(block);
+        return nullptr;
+    }
 
 protected:
     ~source_factory() = default;
