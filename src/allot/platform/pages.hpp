@@ -27,7 +27,10 @@ std::size_t page_size() noexcept;
 // kept. Expects: is_valid(wanted).
 block try_reserve_pages(layout wanted) noexcept;
 
-// All below expect: address and size are multiples of page_size(), inside one reservation.
+// The same, readable and writable at once: one call where reserving and committing are two.
+block try_map_pages(layout wanted) noexcept;
+
+// All below expect: address and size are multiples of page_size(), inside one reservation or mapping.
 
 // Makes the range readable and writable; memory comes, zeroed, with the first touch of each page.
 [[nodiscard]] bool try_commit_pages(block range) noexcept;
@@ -38,7 +41,18 @@ void decommit_pages(block range) noexcept;
 // False when the system refuses (it may: a change can split a mapping, and their number is limited).
 [[nodiscard]] bool try_protect_pages(block range, page_access access) noexcept;
 
-// Gives memory and addresses back. A part of a reservation may go alone.
+// Makes a whole mapping longer where it lies; false when something lies behind it. new_size in whole pages.
+[[nodiscard]] bool try_extend_pages(block range, std::size_t new_size) noexcept;
+
+// Moves a whole mapping to where wanted.size bytes, in whole pages, fit: its pages change their address, no
+// byte is copied. What is new reads as zero. Empty when there is no room: the old mapping is as it was.
+block try_move_pages(block range, layout wanted) noexcept;
+
+// Asks for huge pages where the range covers whole ones. The system may have none; nothing else changes.
+void advise_huge_pages(block range) noexcept;
+
+// Gives memory and addresses back. A part of a reservation may go alone. Where that would take more mappings
+// than the system allows a process, the memory goes and the addresses stay taken.
 void release_pages(block range) noexcept;
 
 } // namespace allot

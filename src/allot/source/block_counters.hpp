@@ -76,6 +76,7 @@ public:
     }
     void refused() noexcept { refused_count_.add(1); }
 
+    std::uint64_t live_bytes() const noexcept { return live_bytes_.load(); }
     std::uint64_t live_count() const noexcept { return live_count_.load(); }
 
     usage read() const noexcept {

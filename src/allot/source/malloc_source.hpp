@@ -18,7 +18,7 @@
 
 #include <allot/core/memory_source.hpp>
 #include <allot/core/name.hpp>
-#include <atomic>
+#include <allot/source/block_counters.hpp>
 
 namespace allot {
 
@@ -43,7 +43,7 @@ private:
     [[gnu::cold]] void refuse(layout wanted) noexcept;
 
     const name name_;
-    std::atomic<std::uint64_t> refused_count_ = 0;
+    detail::shared_counter refused_count_;
 };
 
 } // namespace allot

@@ -16,7 +16,7 @@
 
 #include <allot/core/memory_source.hpp>
 #include <allot/core/name.hpp>
-#include <atomic>
+#include <allot/source/block_counters.hpp>
 
 namespace allot {
 
@@ -38,7 +38,7 @@ private:
     source_description do_describe() const noexcept override;
 
     const name name_;
-    std::atomic<std::uint64_t> refused_count_ = 0;
+    detail::shared_counter refused_count_;
 };
 
 } // namespace allot

@@ -1,0 +1,31 @@
+#include <allot/source/pmr_source.hpp>
+
+namespace allot {
+
+void* pmr_source::do_try_allocate(layout wanted) noexcept {
+    const std::uint64_t noted = refusals_noted();
+    try {
+        // A resource that answers nullptr breaks its contract; it counts as a refusal here.
+        if (void* const address = upstream_.allocate(wanted.size, wanted.align)) return address;
+    } catch (...) {
+        // Whatever it was, there is no block: the next words say so in allot's way.
+    }
+    refused_count_.add(1);
+    // The resource may lead back to a memory_source, which has spoken already.
+    if (refusals_noted() == noted) note_refusal({.who = how_.name, .kind = "pmr_source", .asked = wanted});
+    return nullptr;
+}
+
+void pmr_source::do_give_back(void* address, layout given) noexcept {
+    upstream_.deallocate(address, given.size, given.align);
+}
+
+source_traits pmr_source::do_traits() const noexcept {
+    return {.thread_safe = how_.thread_safe, .bulk_free = how_.bulk_free};
+}
+
+source_description pmr_source::do_describe() const noexcept {
+    return {.name = how_.name, .kind = "pmr_source", .usage = usage()};
+}
+
+} // namespace allot
