@@ -15,7 +15,7 @@ endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS allot EXPORT allot COMPONENT library INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS allot allot_hooks EXPORT allot COMPONENT library INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/src/allot/allot.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot COMPONENT library)
 foreach(layer IN LISTS allot_library_layers)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/allot/${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot
