@@ -57,6 +57,7 @@ public:
 
     std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
+    const std::string& path() const noexcept { return path_; }
 
     // Makes the file system set the bytes of the range aside (zeroes where nothing was written), so that
     // touching them cannot fail: "No space left on device" comes here. Backing a part twice is harmless.
@@ -70,7 +71,7 @@ private:
     shared_file(std::string path, int descriptor, std::byte* data, std::size_t size) noexcept
         : path_(std::move(path)), descriptor_(descriptor), data_(data), size_(size) {}
 
-    std::string path_; // for messages
+    std::string path_;
     int descriptor_ = -1;
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;

@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <poll.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -235,8 +237,30 @@ void processes::look_at_program(process& which, std::uint64_t now_stamp, std::ui
         which.changed_ns = now_ns;
         which.changed_stamp = now_stamp;
     } else if (now_ns - which.changed_ns >= attach_time_ns && !find_new() && !which.ended) {
-        became_unobserved(which);
+        if (maps_segment(which.pid)) { // the same program yet: Valgrind's, say, is not the file it runs
+            which.device = status.st_dev;
+            which.inode = status.st_ino;
+            which.comm = read_proc(which.pid, "comm", 64);
+            which.executable.clear();
+            which.changed_ns = 0;
+        } else {
+            became_unobserved(which);
+        }
     }
+}
+
+// An exec drops all mappings. By inode: the path may be another one in the process's own mount namespace.
+bool processes::maps_segment(std::uint32_t pid) const {
+    struct stat segment{};
+    if (::stat(file_.path().c_str(), &segment) != 0) return false;
+    std::ifstream maps(proc_path(pid, "maps"));
+    for (std::string line; std::getline(maps, line);) {
+        std::istringstream fields(line);
+        std::string addresses, rights, offset, device, inode;
+        fields >> addresses >> rights >> offset >> device >> inode;
+        if (inode == std::to_string(segment.st_ino)) return true;
+    }
+    return false;
 }
 
 void processes::became_unobserved(process& which) {

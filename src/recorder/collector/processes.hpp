@@ -2,7 +2,7 @@
 // record.
 //
 // A process ends when its pidfd says so, or when a newer entry bears its pid (it has become another program),
-// or when /proc/<pid>/exe is another file and the recorder did not come up there (a program that cannot be
+// or when /proc/<pid>/exe is another file and the segment is not mapped there (a program that cannot be
 // observed). It does not follow threads or events: collector does, and calls release() when nothing of a
 // process is left to read.
 // Borrows segment, tables, tree and inspector; owns the pidfds. Threads: one.
@@ -83,6 +83,7 @@ private:
     void look_at_programs(std::uint64_t now_stamp, std::uint64_t now_ns);
     void look_at_program(process& which, std::uint64_t now_stamp, std::uint64_t now_ns);
     void became_unobserved(process& which);
+    bool maps_segment(std::uint32_t pid) const;
     void end_by_exec(process& old, std::uint64_t stamp);
     void read_blobs(process& which);
     void take_exit(process& which);

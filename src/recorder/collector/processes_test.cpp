@@ -182,6 +182,19 @@ TEST(processes, sees_one_become_another_program_that_does_not_attach) {
     EXPECT_EQ(all.processes[2].reason, "the program did not load the recorder");
 }
 
+// As under Valgrind, where the process runs another file than the program that it says it is.
+TEST(processes, believes_one_that_has_the_segment_mapped_whatever_its_file) {
+    recording run;
+    child other; // forked, so that it has the mapping
+    fake_process process(run.collect->segment_path(), {.pid = other.pid(), .executable = "/bin/cat"});
+    const std::uint64_t begun = monotonic_ns();
+    ASSERT_TRUE(run.poll_until([&] { return monotonic_ns() - begun > 250'000'000; }));
+    EXPECT_EQ(process.entry().state, unsigned{ALLOT_LIVE});
+    const snapshot all = run.collect->finish(0, 0);
+    ASSERT_EQ(all.processes.size(), 2u); // [0] is the root, which never attached
+    EXPECT_TRUE(all.processes[1].observed);
+}
+
 TEST(processes, tells_what_the_recorder_itself_refused) {
     recording run;
     fake_process process(run.collect->segment_path(),

@@ -120,6 +120,7 @@ public:
     // Makes the file (mode 0600) and backs everything below the limits, so that neither side can meet SIGBUS.
     static result<segment> make(const segment_options& options);
 
+    const std::string& path() const noexcept { return file_->path(); }
     using segment_map::header;
     allot_wire_header& header() noexcept { return *mine(&std::as_const(*this).header()); }
     allot_wire_process* process(std::uint32_t index) noexcept { return mine(segment_map::process(index)); }

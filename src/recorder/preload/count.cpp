@@ -5,9 +5,9 @@
 //
 // The hot path is as short as it can be made: a few single-instruction additions to the thread's entry in the
 // segment, so that a signal handler that allocates in between loses nothing and whoever reads the segment,
-// even after a kill -9, has the last word. A thread that is not attached adds to `unattached_entry`, whose
+// even after a kill -9, has the last word. A thread that is not attached adds to its slot's stand-in, whose
 // headroom is so far below zero that both tests below fail: one branch serves "new maximum", "time to flush",
-// "not attached" and "forked".
+// "not attached" and "forked". The way to the entry is three loads and no test, see state.hpp.
 
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -44,10 +44,7 @@ void flush_live(thread_slot& slot, allot_wire_thread& entry, process_state& proc
 
 namespace {
 
-[[gnu::always_inline]] inline allot_wire_thread& here() noexcept {
-    return *reinterpret_cast<allot_wire_thread*>(reinterpret_cast<char*>(&unattached_entry) +
-                                                 current_slot->entry_distance);
-}
+[[gnu::always_inline]] inline allot_wire_thread& here() noexcept { return current_slot->counted(); }
 
 // After the headroom has changed: keeps the maximum, and flushes when the change is large.
 void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process) noexcept {
@@ -65,7 +62,7 @@ void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process)
 [[gnu::noinline, gnu::cold]] void count_slowly(const change& by) noexcept {
     thread_slot* slot = current_slot;
     if (slot->entry != nullptr) return settle(*slot, *slot->entry, *ALLOT_FIXED.process);
-    unattached_entry.live_headroom_bytes = unattached_headroom;
+    slot->counted().live_headroom_bytes = unattached_headroom;
     process_state* process = ensure_process();
     if (process == nullptr) return;
     allot_wire_thread* entry = attach_thread(*process);
@@ -79,7 +76,7 @@ void settle(thread_slot& slot, allot_wire_thread& entry, process_state& process)
 [[gnu::noinline]] void* allocated_at_maximum(void* block, std::size_t size, std::int64_t usable) noexcept {
     allot_wire_thread& entry = here();
     const std::int64_t above = -entry.live_headroom_bytes;
-    if (current_slot->entry_distance != 0) [[likely]] {
+    if (current_slot->entry != nullptr) [[likely]] {
         add(entry.live_unflushed_max_bytes, above);
         add(entry.live_headroom_bytes, above);
         if (entry.live_unflushed_max_bytes <= static_cast<std::int64_t>(ALLOT_FIXED.batch_bytes)) [[likely]]

@@ -19,6 +19,10 @@ std::uint64_t now() noexcept { return __builtin_ia32_rdtsc() >> ALLOT_WIRE_STAMP
 [[gnu::noinline, gnu::cold]] bool wait_for_room(process_state& process, ring_producer& out) noexcept {
     consumer_watch::patience mine{};
     while (!out.make_room()) {
+        // A collector that took this process for gone has given its rings back and reads them no more.
+        if (__atomic_load_n(&out.ring()->state, __ATOMIC_ACQUIRE) != ALLOT_LIVE ||
+            out.ring()->process_serial != process.serial)
+            return false;
         const std::uint64_t* tail = &out.ring()->tail;
         const std::uint64_t seen = __atomic_load_n(tail, __ATOMIC_ACQUIRE);
         if (out.make_room()) return true;

@@ -165,9 +165,12 @@ std::uint32_t find_tid_offset() noexcept {
 
 bool reserve_private(fixed_state& fixed) noexcept {
     const std::size_t process_bytes = (sizeof(process_state) + 4095) & ~std::size_t{4095};
-    const std::size_t bytes = process_bytes + fixed.segment.thread_count * sizeof(thread_slot);
-    auto* memory = static_cast<char*>(kernel::map(bytes));
-    if (memory == nullptr || !kernel::wipe_on_fork(memory, bytes)) return false;
+    const std::size_t wiped_bytes = process_bytes + thread_slot::to_stand_in;
+    auto* memory =
+        static_cast<char*>(kernel::map(wiped_bytes + thread_slot::to_stand_in + sizeof(allot_wire_thread)));
+    if (memory == nullptr || !kernel::wipe_on_fork(memory, wiped_bytes)) return false;
+    if (fixed.segment.thread_count > thread_slot::count_max)
+        fixed.segment.thread_count = thread_slot::count_max;
     fixed.process = reinterpret_cast<process_state*>(memory);
     fixed.slots = reinterpret_cast<thread_slot*>(memory + process_bytes);
     return true;

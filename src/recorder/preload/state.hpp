@@ -5,7 +5,7 @@
 //   process        of this process only. It lies in pages that the kernel wipes in a child (MADV_WIPEONFORK), so that
 //                  a child finds "not attached", unlocked locks and no threads, whatever its parent was doing.
 //   thread_slot    of one thread in this process: wiped likewise. Its entry's place is kept as a distance from
-//                  `unattached_entry`, so that a wiped slot leads to that harmless entry instead of the parent's.
+//                  the slot's stand-in, so that a wiped slot leads to that harmless entry instead of the parent's.
 //   thread_local   only a pointer to the slot, and plain memory to use again. A vfork child shares everything.
 // Signals: a hook may be interrupted anywhere by a handler that allocates. Counters change by single
 // instructions; claims and ring writes are guarded per thread (`slow_path`, the block's `inside`), and a
@@ -105,14 +105,37 @@ struct process_state {
     struct thread_block* idle_blocks;
 };
 
-// One cache line each, found through the thread's `current_slot`.
+// One cache line each, found through the thread's `current_slot`. Slots lie in wiped pages, their stand-ins in
+// plain ones at a fixed distance behind: with the sum in the addresses of the fields, the entry to count in is found
+// without a test and without the address of anything else.
 struct alignas(64) thread_slot {
-    std::int64_t entry_distance; // from unattached_entry; 0: not attached
+    static constexpr std::uint32_t count_max = 16384;
+    static constexpr std::ptrdiff_t to_stand_in = count_max * std::ptrdiff_t{64};
+
+    std::int64_t entry_distance; // from the stand-in; a wiped slot's 0: not attached
     struct thread_block* block;  // full mode
     allot_wire_thread* entry;
     std::uint32_t flushing;   // count mode: a flush of this thread is under way
     std::uint32_t end_rounds; // rounds of key destructors that this thread has been through
+
+    [[gnu::always_inline]] allot_wire_thread& counted() noexcept {
+        auto* place = reinterpret_cast<char*>(this);
+        // The compiler would load, then add all three in a slower and longer way.
+        asm("addq %1, %0" : "+r"(place) : "m"(entry_distance) : "cc");
+        return *reinterpret_cast<allot_wire_thread*>(place + to_stand_in);
+    }
+    // Takes the counts of a thread that is not attached, which are counted anew when it is. Its headroom stays far
+    // below zero. (It is longer than a slot, so that neighbours overlap: there the next one counts its allocations.)
+    allot_wire_thread& stand_in() noexcept {
+        return *reinterpret_cast<allot_wire_thread*>(reinterpret_cast<char*>(this) + to_stand_in);
+    }
+    void lead_to(allot_wire_thread& entry_of_thread) noexcept {
+        entry_distance = reinterpret_cast<char*>(&entry_of_thread) - reinterpret_cast<char*>(&stand_in());
+    }
 };
+static_assert(sizeof(thread_slot) == 64 && ALLOT_WIRE_THREADS <= thread_slot::count_max);
+static_assert(offsetof(allot_wire_thread, live_headroom_bytes) ==
+              64 + offsetof(allot_wire_thread, counters.allocations));
 
 // A thread's private part in full mode. Plain memory: it is only reached through a slot.
 struct thread_block {
@@ -125,12 +148,15 @@ struct thread_block {
     stack_cache stacks;
 };
 
-extern thread_slot unattached_slot; // all zero, for ever
-extern thread_slot ended_slot;      // likewise: threads past their last destructor
-// Takes the counts of threads that are not attached: they are taken back at once. Its headroom stays far
-// below zero.
-extern allot_wire_thread unattached_entry;
 inline constexpr std::int64_t unattached_headroom = -(std::int64_t{1} << 62);
+
+// Of threads that have no slot of their own: it leads to an entry that is like a stand-in.
+struct shared_slot {
+    thread_slot slot;
+    allot_wire_thread entry;
+};
+extern shared_slot unattached;
+extern shared_slot past_end; // threads past their last destructor, or without an entry
 
 extern unwind_rules rules; // of the address space: outlives a fork
 

@@ -131,14 +131,14 @@ slow_path::~slow_path() {
 
 allot_wire_thread* attach_thread(process_state& process) noexcept {
     const slow_path guard(process);
-    if (!guard.entered() || current_slot == &ended_slot) return nullptr;
+    if (!guard.entered() || current_slot == &past_end.slot) return nullptr;
     const segment_view& segment = ALLOT_FIXED.segment;
     const bool first = __atomic_exchange_n(&process.has_threads, 1, __ATOMIC_RELAXED) == 0;
     const std::uint32_t tid = id_of_thread(process, first);
     std::uint32_t index = 0;
     allot_wire_thread* entry = claim_entry(segment, tid, index);
     if (entry == nullptr) {
-        current_slot = &ended_slot;
+        current_slot = &past_end.slot;
         return nullptr;
     }
     __builtin_memset(reinterpret_cast<char*>(entry) + sizeof entry->state, 0,
@@ -151,7 +151,8 @@ allot_wire_thread* attach_thread(process_state& process) noexcept {
     slot.entry = entry;
     if (ALLOT_FIXED.mode == ALLOT_MODE_FULL) attach_block(process, slot, *entry, index, first);
     __atomic_store_n(&entry->state, ALLOT_LIVE, __ATOMIC_RELEASE);
-    slot.entry_distance = reinterpret_cast<char*>(entry) - reinterpret_cast<char*>(&unattached_entry);
+    slot.stand_in().live_headroom_bytes = unattached_headroom; // for a forked child
+    slot.lead_to(*entry);
     current_slot = &slot;
     pthread_setspecific(ALLOT_FIXED.key, &slot); // among the first keys, which need no memory
     return entry;
@@ -187,7 +188,7 @@ extern "C" void end_thread(void* value) noexcept {
         return;
     }
     allot_wire_thread& entry = *slot.entry;
-    current_slot = &ended_slot;
+    current_slot = &past_end.slot;
     if (ALLOT_FIXED.mode == ALLOT_MODE_COUNT) flush_live(slot, entry, *process);
     thread_block* block = slot.block;
     slot = {};
