@@ -172,19 +172,24 @@ bool processes::find_ends(std::uint64_t now_stamp) {
         if (!each->ended && each->pidfd >= 0) asked.push_back({each->pidfd, POLLIN, 0});
     if (!asked.empty() && ::poll(asked.data(), asked.size(), 0) < 0)
         for (pollfd& each : asked) each.revents = 0;
-    bool changed = false;
+    std::vector<process*> gone;
     auto answer = asked.begin();
     for (const auto& each : running_) {
         if (each->ended) continue;
-        const bool gone = each->pidfd >= 0 ? (answer++)->revents != 0 : is_gone(each->pid);
-        if (!gone) {
-            if (each->changed_ns == 0) each->alive_stamp = std::max(each->alive_stamp, now_stamp);
-            continue;
-        }
-        each->ended = changed = true;
+        if (each->pidfd >= 0 ? (answer++)->revents != 0 : is_gone(each->pid))
+            gone.push_back(each.get());
+        else if (each->changed_ns == 0)
+            each->alive_stamp = std::max(each->alive_stamp, now_stamp);
+    }
+    if (gone.empty()) return false;
+    // Whatever programs these became since the last look have their entries by now: those ended by exec.
+    find_new();
+    for (process* each : gone) {
+        if (each->ended) continue;
+        each->ended = true;
         take_exit(*each);
     }
-    return changed;
+    return true;
 }
 
 void processes::take_exit(process& which) {
