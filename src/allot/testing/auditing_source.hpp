@@ -8,18 +8,19 @@
 // Over a source of trait bulk_free blocks need not come back. Above an arena, name it as the arena's
 // bulk_observer: a bulk free ends the newest blocks, and their sum must be right.
 // Threads: as thread-safe as its upstream; every inquiry from any thread. The upstream is called without a lock.
-// Cost: a lock and a tree of the live blocks.
+// Cost: a lock and a tree of the live blocks. Where malloc has nothing for that tree the program ends.
 //
-// Fatal (on_finding::collect only counts them):
-//     auditing_source 'NAME': foreign block: ADDRESS (SIZE bytes, aligned to ALIGN) is not live
-//     auditing_source 'NAME': given back twice: ADDRESS (SIZE bytes, aligned to ALIGN)
-//     auditing_source 'NAME': wrong layout: ADDRESS has SIZE bytes aligned to ALIGN, came back as SIZE aligned …
-//     auditing_source 'NAME': written before / after its begin / end: ADDRESS (SIZE bytes, aligned to ALIGN)
-//     auditing_source 'NAME': leaked: COUNT blocks, SUM bytes, the oldest ADDRESS (SIZE bytes, aligned to ALIGN)
-//     auditing_source 'NAME': bad grant: upstream gave ADDRESS for …: misaligned, or overlaps a live block
-//     auditing_source 'NAME': wrong bulk free: COUNT blocks of SUM bytes, where …
+// Fatal (on_finding::collect only counts them), each after "auditing_source 'NAME': ":
+//     foreign block: ADDRESS (SIZE bytes aligned to ALIGN)
+//     given back twice: ADDRESS (SIZE bytes aligned to ALIGN)
+//     wrong layout: ADDRESS has SIZE bytes aligned to ALIGN, came back as SIZE bytes aligned to ALIGN
+//     written before the block: ADDRESS (SIZE bytes aligned to ALIGN)
+//     written after the block: ADDRESS (SIZE bytes aligned to ALIGN)
+//     leaked: COUNT blocks of SUM bytes together, the oldest ADDRESS (SIZE bytes aligned to ALIGN)
+//     bad grant: ADDRESS (SIZE bytes aligned to ALIGN) is misaligned or overlaps a live block
+//     wrong bulk free: COUNT blocks of SUM bytes together, where the newest have SUM bytes
 //
-//     auditing_source audited({.upstream = &source});
+//     auditing_source audited(source);
 //     void* row = audited.allocate({.size = 100, .align = 64});
 //     audited.deallocate(row, {.size = 100, .align = 64});
 //     assert(audited.live_count() == 0 && audited.finding_count() == 0);
@@ -36,12 +37,12 @@ namespace allot {
 
 struct audit_finding {
     enum class type : std::uint8_t {
-        foreign_block, // also: the address of a block that grew elsewhere
+        foreign_block, // this source never gave it, or it moved away
         given_back_twice,
         wrong_layout,
         written_before,
         written_after,
-        leaked,    // size of `block` is the sum, count the number
+        leaked,    // the oldest block; count and sum_bytes are of all
         bad_grant, // upstream's fault: misaligned, or it overlaps a live block
         wrong_bulk_free,
     };
@@ -54,27 +55,28 @@ struct audit_finding {
     std::uint64_t sum_bytes = 0;
 };
 
-// "wrong layout: 0x5581f0 has 100 bytes aligned to 64, came back as 96 aligned to 64"
+// As in the fatal line: "given back twice: 0x5581f0 (100 bytes aligned to 64)".
 std::string text(const audit_finding& finding);
 
-struct auditing_options {
-    allot::name name = "auditing_source";
-    memory_source* upstream = nullptr; // default_source()
+struct auditing_source_options {
+    allot::name name = "auditing";
     allot::on_finding on_finding = allot::on_finding::fatal;
     std::size_t guard_bytes = 32; // a power of two, or 0
 };
 
 class auditing_source final : public memory_source, public bulk_observer {
 public:
-    explicit auditing_source(const auditing_options& options = {});
+    explicit auditing_source(memory_source& upstream, const auditing_source_options& how = {});
     // What still lives is a finding, and goes back upstream.
     ~auditing_source() override;
 
-    std::uint64_t live_count() const noexcept;
-    std::uint64_t live_bytes() const noexcept;
+    allot::usage usage() const noexcept;
+    std::uint64_t live_count() const noexcept { return usage().live_count; }
+    std::uint64_t live_bytes() const noexcept { return usage().live_bytes; }
     // Looks at the guards of all live blocks now rather than when they come back.
     void check() noexcept;
-    // A finding `leaked` when anything lives; for collectors, who cannot ask after the destructor.
+    // A finding `leaked` when anything lives that had to come back; for collectors, who cannot ask after the
+    // destructor.
     void check_nothing_live() noexcept;
 
     std::uint64_t finding_count() const noexcept;
@@ -100,11 +102,13 @@ private:
 
     std::size_t front_bytes(std::size_t align) const noexcept;
     layout with_guards(layout inner) const noexcept;
+    void set_guards(void* address, layout inner) const noexcept;
+    unsigned lift_guards(void* address, layout inner) const noexcept;
+    void found_written(unsigned sides, const void* address, layout inner) noexcept;
+    void* hand_out(void* address, layout inner) noexcept;
     bool take_out(void* address, layout given, record& out) noexcept;
-    bool enter(void* address, const record& entry) noexcept;
-    void set_guards(void* address, layout inner) noexcept;
-    void lift_guards(void* address, layout inner) noexcept;
-    void check_guards(const void* address, layout inner) noexcept;
+    void enter(void* address, const record& entry) noexcept;
+    void note_gone(const void* address) noexcept;
     void found(const audit_finding& finding) noexcept;
 
     allot::name name_;

@@ -9,9 +9,9 @@
 // Threads: as thread-safe as its upstream; plan() while others allocate only for one thread's tests.
 // Cost: an atomic addition and a virtual call.
 //
-//     failing_source failing({.upstream = &source, .plan = {.at = 2}});
+//     failing_source failing(source, {.plan = {.at = 2}});
 //     void* first = failing.try_allocate({.size = 32});
-//     void* second = failing.try_allocate({.size = 32}); // nullptr: last_refusal().who is "failing_source"
+//     void* second = failing.try_allocate({.size = 32}); // nullptr: last_refusal().who is "failing"
 //     void* third = failing.try_allocate({.size = 32});
 //     assert(first && !second && third && failing.refused_count() == 1);
 #pragma once
@@ -30,15 +30,15 @@ struct failure_plan {
     std::uint64_t seed = 1;
 };
 
-struct failing_options {
-    allot::name name = "failing_source";
-    memory_source* upstream = nullptr; // default_source()
+struct failing_source_options {
+    allot::name name = "failing";
     failure_plan plan = {};
 };
 
 class failing_source final : public memory_source {
 public:
-    explicit failing_source(const failing_options& options = {}) noexcept;
+    explicit failing_source(memory_source& upstream, const failing_source_options& how = {}) noexcept
+        : name_(how.name), upstream_(upstream), plan_(how.plan) {}
 
     // From here on; request_count() and refused_count() begin at 0.
     void plan(const failure_plan& next) noexcept;

@@ -12,9 +12,9 @@
 // Fatal: "leak_check 'NAME': COUNT blocks, SUM bytes live: SIZE bytes at ADDRESS (allocation N), …" when it
 // dies, unless on_finding::collect.
 //
-//     leak_check leaks({.upstream = &source, .on_finding = on_finding::collect});
+//     leak_check leaks(source, {.on_finding = on_finding::collect});
 //     void* lost = leaks.allocate({.size = 24});
-//     std::puts(leaks.report().c_str()); // 1 block, 24 bytes live, then a line for it and its stack
+//     std::puts(leaks.report().c_str()); // "1 block, 24 bytes live", then whence
 //     assert(leaks.live_count() == 1 && leaks.live_bytes() == 24);
 //     leaks.deallocate(lost, {.size = 24});
 #pragma once
@@ -28,20 +28,20 @@ namespace allot {
 
 struct leak_check_options {
     allot::name name = "leak_check";
-    memory_source* upstream = nullptr; // default_source()
     allot::on_finding on_finding = allot::on_finding::fatal;
     unsigned frame_count = 16; // of each block's stack, at most 32
 };
 
 class leak_check final : public memory_source {
 public:
-    explicit leak_check(const leak_check_options& options = {});
+    explicit leak_check(memory_source& upstream, const leak_check_options& how = {});
     ~leak_check() override; // the blocks stay as they are: whose they are is not known
 
-    std::uint64_t live_count() const noexcept;
-    std::uint64_t live_bytes() const noexcept;
-    // Live blocks, joined by stack and size, the most bytes first; at most row_count_max rows, and what they
-    // leave out. Empty when nothing is live.
+    allot::usage usage() const noexcept;
+    std::uint64_t live_count() const noexcept { return usage().live_count; }
+    std::uint64_t live_bytes() const noexcept { return usage().live_bytes; }
+    // Live blocks, joined by stack, the most bytes first; at most row_count_max rows, and how many more there
+    // are. Empty when nothing is live.
     std::string report(std::size_t row_count_max = 20) const;
 
 protected:

@@ -18,8 +18,8 @@ struct watch {
     bool probe_seen = false;
 };
 
-// constinit, and in the executable: reading it inside malloc allocates nothing.
-constinit thread_local watch mine;
+// constinit and initial-exec: reading it inside malloc allocates nothing, wherever this library is linked.
+[[gnu::tls_model("initial-exec")]] constinit thread_local watch mine;
 
 bool probe() noexcept {
     // Through a volatile pointer, for a compiler may leave out a malloc whose block is not used.

@@ -5,8 +5,8 @@
 // Sees: malloc, calloc, realloc, reallocarray, aligned_alloc, memalign, posix_memalign, valloc, pvalloc, and with
 // them operator new and the C library's own calls, made by this thread. Does not see: other threads, free,
 // mmap and sbrk, page faults, memory of an allocator with entry points of its own.
-// What an auditing_source, failing_source or leak_check and their upstreams take is allowed: it was asked for
-// by way of a source. allocation_allowed does the same by hand.
+// What an auditing_source or a leak_check and its upstream take is allowed: it was asked for by way of a source.
+// allocation_allowed does the same by hand.
 // The test executable links the CMake target `allot_no_allocation_hooks` (an object library with these functions,
 // which pass on to the next malloc; under a sanitizer it uses the sanitizer's hooks). Without it a scope is fatal.
 // Under Valgrind, which puts its own malloc before every other, sees() is false and nothing is counted.
