@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 
 namespace {
 
@@ -63,6 +64,74 @@ TEST(pages, of_a_reservation_can_go_in_parts) {
     EXPECT_TRUE(try_commit_pages({start + 2 * page_size(), page_size()}));
     release_pages({start, page_size()});
     release_pages({start + 2 * page_size(), page_size()});
+}
+
+TEST(pages, can_be_mapped_ready_for_use) {
+    for (std::size_t align = 1; align <= mebibytes(16); align *= 2) {
+        block range = try_map_pages({.size = kibibytes(12), .align = align});
+        ASSERT_TRUE(range && is_aligned(range.address, std::max(align, page_size())));
+        EXPECT_EQ(range.size, kibibytes(12));
+        EXPECT_TRUE(all_zero(range));
+        std::memset(range.address, 1, range.size);
+        release_pages(range);
+    }
+    EXPECT_FALSE(try_map_pages({.size = std::size_t{1} << 60, .align = 4096}));
+}
+
+TEST(pages, grow_in_place_only_where_nothing_lies_behind_them) {
+    const std::size_t page = page_size();
+    block range = try_map_pages({.size = 3 * page});
+    auto* const bytes = static_cast<char*>(range.address);
+    std::memset(bytes, 7, page);
+    // Another kind of mapping behind it, so that the two are not one to the system.
+    ASSERT_TRUE(try_protect_pages({bytes + page, page}, page_access::read));
+    EXPECT_FALSE(try_extend_pages({bytes, page}, 2 * page));
+    release_pages({bytes + page, page});
+    EXPECT_FALSE(try_extend_pages({bytes, page}, 3 * page)); // the third is still there
+    EXPECT_TRUE(try_extend_pages({bytes, page}, 2 * page));
+    EXPECT_EQ(bytes[page - 1], 7);
+    EXPECT_TRUE(all_zero({bytes + page, page}));
+    release_pages({bytes, 3 * page});
+}
+
+TEST(pages, move_with_their_bytes_to_where_there_is_room) {
+    const std::size_t page = page_size();
+    for (std::size_t align : {page, kibibytes(64), mebibytes(2)}) {
+        block range = try_map_pages({.size = 2 * page, .align = align});
+        std::memset(range.address, 7, range.size);
+        block moved = try_move_pages(range, {.size = mebibytes(8), .align = align});
+        ASSERT_TRUE(moved && is_aligned(moved.address, align));
+        EXPECT_EQ(moved.size, mebibytes(8));
+        EXPECT_EQ(static_cast<char*>(moved.address)[2 * page - 1], 7);
+        EXPECT_TRUE(all_zero({static_cast<char*>(moved.address) + 2 * page, moved.size - 2 * page}));
+        EXPECT_FALSE(try_move_pages(moved, {.size = std::size_t{1} << 60, .align = align}));
+        EXPECT_EQ(static_cast<char*>(moved.address)[0], 7);
+        advise_huge_pages(moved); // changes no byte
+        EXPECT_EQ(static_cast<char*>(moved.address)[0], 7);
+        release_pages(moved);
+    }
+}
+
+TEST(pages, give_their_memory_back_even_when_no_more_mappings_are_allowed) {
+    std::size_t mappings_max = 0;
+    std::ifstream("/proc/sys/vm/max_map_count") >> mappings_max;
+    if (mappings_max == 0 || mappings_max > 200'000) GTEST_SKIP() << "too many mappings are allowed";
+    const std::size_t page = page_size();
+    // Every second page readable only: each is a mapping of its own, until there are too many.
+    block range = try_map_pages({.size = 2 * mappings_max * page});
+    auto* const bytes = static_cast<char*>(range.address);
+    block whole = try_map_pages({.size = 3 * page});
+    auto* const middle = static_cast<char*>(whole.address) + page;
+    std::memset(whole.address, 7, whole.size);
+    std::size_t i = 0;
+    while (i < mappings_max && try_protect_pages({bytes + 2 * i * page, page}, page_access::read)) ++i;
+    EXPECT_LT(i, mappings_max);
+    release_pages({middle, page}); // would make two mappings of one
+    release_pages(range);
+    EXPECT_EQ(middle[-1], 7);
+    EXPECT_EQ(middle[page], 7);
+    EXPECT_EQ(middle[0], 0); // the memory went, the addresses stayed
+    release_pages(whole);
 }
 
 TEST(pages_misuse, stops_the_program_where_there_is_no_access) {
