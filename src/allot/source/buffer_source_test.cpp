@@ -105,7 +105,7 @@ TEST(buffer_source, takes_no_memory_but_the_buffer) {
 TEST(buffer_source, gets_each_block_back_as_it_gave_it) {
     std::vector<std::byte> bytes(kibibytes(256));
     buffer_source source(bytes);
-    auditing_source audited({.upstream = &source});
+    auditing_source audited(source);
     run_model(audited, {.step_count = 1000},
               [&](const model& m) { ASSERT_EQ(audited.live_bytes(), m.live_bytes()); });
     EXPECT_EQ(source.usage().live_count, 0u);

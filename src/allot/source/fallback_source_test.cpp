@@ -33,7 +33,7 @@ TEST(fallback_source, asks_the_second_when_the_first_is_full) {
 TEST(fallback_source, moves_a_block_that_outgrows_the_first) {
     std::array<std::byte, 64> bytes;
     buffer_source stack(bytes);
-    auditing_source second;
+    auditing_source second(default_source());
     fallback_source source(stack, second);
     auto* text = static_cast<char*>(source.allocate({8, 8}));
     std::memcpy(text, "1234567", 8);
@@ -104,7 +104,7 @@ TEST(fallback_source, survives_a_shortage_at_every_point) {
 TEST(fallback_source, returns_each_block_to_whose_it_is) {
     std::vector<std::byte> bytes(kibibytes(32));
     buffer_source stack(bytes);
-    auditing_source second;
+    auditing_source second(default_source());
     fallback_source source(stack, second);
     run_model(source, {}, [&](const model& m) {
         stack.check();

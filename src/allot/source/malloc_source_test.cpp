@@ -78,7 +78,7 @@ TEST(malloc_source, refuses_what_no_machine_has_and_counts_it) {
 
 TEST(malloc_source, gets_each_block_back_as_it_gave_it) {
     malloc_source source;
-    auditing_source audited({.upstream = &source});
+    auditing_source audited(source);
     run_model(audited, {}, [&](const model& m) {
         ASSERT_EQ(audited.live_count(), m.live_count());
         ASSERT_EQ(audited.live_bytes(), m.live_bytes());

@@ -138,7 +138,7 @@ TEST(page_source, refuses_what_the_address_space_has_not) {
 
 TEST(page_source, gets_each_block_back_as_it_gave_it) {
     page_source pages;
-    auditing_source audited({.upstream = &pages});
+    auditing_source audited(pages);
     run_model(audited, {.step_count = 1000},
               [&](const model& m) { ASSERT_EQ(audited.live_bytes(), m.live_bytes()); });
     EXPECT_EQ(pages.usage().live_count, 0u);

@@ -6,7 +6,7 @@ void* pmr_source::do_try_allocate(layout wanted) noexcept {
     const std::uint64_t noted = refusals_noted();
     try {
         // A resource that answers nullptr breaks its contract; it counts as a refusal here.
-        if (void* const address = upstream_.allocate(wanted.size, wanted.align)) return address;
+        if (void* const address = upstream_.allocate(do_good_size(wanted), wanted.align)) return address;
     } catch (...) {
         // Whatever it was, there is no block: the next words say so in allot's way.
     }
@@ -17,7 +17,11 @@ void* pmr_source::do_try_allocate(layout wanted) noexcept {
 }
 
 void pmr_source::do_give_back(void* address, layout given) noexcept {
-    upstream_.deallocate(address, given.size, given.align);
+    upstream_.deallocate(address, do_good_size(given), given.align);
+}
+
+std::size_t pmr_source::do_good_size(layout wanted) const noexcept {
+    return align_up(wanted.size, wanted.align);
 }
 
 source_traits pmr_source::do_traits() const noexcept {

@@ -4,7 +4,8 @@
 // and needs none; malloc is malloc_source.
 // Owns nothing; borrows the resource, which must outlive it.
 // Threads: one at a time, unless the options say that the resource takes any; describe() from any.
-// Cost: two virtual calls. try_resize answers no. good_size is the size.
+// Cost: two virtual calls. try_resize answers no. good_size is the size rounded up to the alignment, and so
+// much the resource is asked for: the pools of libstdc++ before 15 misalign other sizes (24 bytes at 16).
 // Whatever exception the resource throws from allocate becomes a counted refusal.
 //
 //     std::pmr::unsynchronized_pool_resource pool;
@@ -37,6 +38,7 @@ public:
 private:
     void* do_try_allocate(layout wanted) noexcept override;
     void do_give_back(void* address, layout given) noexcept override;
+    std::size_t do_good_size(layout wanted) const noexcept override;
     source_traits do_traits() const noexcept override;
     source_description do_describe() const noexcept override;
 

@@ -105,7 +105,7 @@ TEST(region, takes_nothing_from_malloc) {
 
 TEST(region, gets_each_block_back_as_it_gave_it) {
     region memory;
-    auditing_source audited({.upstream = &memory});
+    auditing_source audited(memory);
     run_model(audited, {.step_count = 1000},
               [&](const model& m) { ASSERT_EQ(audited.live_bytes(), m.live_bytes()); });
     EXPECT_EQ(memory.usage().live_count, 0u);

@@ -1,4 +1,5 @@
 #include <allot/source/buffer_source.hpp>
+#include <allot/source/default_source.hpp>
 #include <allot/source/model_test.hpp>
 #include <allot/source/page_source.hpp>
 #include <allot/source/synchronized_source.hpp>
@@ -44,7 +45,7 @@ TEST(synchronized_source, passes_on_what_its_upstream_can) {
 }
 
 TEST(synchronized_source, counts_refusals_and_leaves_the_word_to_who_refused) {
-    failing_source failing({.name = "below", .plan = {.every = 1}});
+    failing_source failing(default_source(), {.name = "below", .plan = {.every = 1}});
     synchronized_source shared(failing);
     expect_refusal(shared, {.size = 8}, "below");
     EXPECT_FALSE(shared.try_allocate_at_least({.size = 8}));
@@ -66,7 +67,7 @@ TEST(synchronized_source, survives_a_shortage_at_every_point) {
 }
 
 TEST(synchronized_source, returns_each_block_once_with_its_layout) {
-    auditing_source audited;
+    auditing_source audited(default_source());
     synchronized_source shared(audited);
     run_model(shared, {}, [&](const model& m) {
         ASSERT_EQ(audited.live_count(), m.live_count());
