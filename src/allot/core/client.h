@@ -49,27 +49,51 @@ struct allot_client_totals {
     int64_t live_bytes;
 };
 
+/* A source or structure of the library (an arena, a pool) as it stands now. The newest report of an id replaces
+ * the older ones; held_bytes 0 says that it holds nothing, perhaps for ever. */
+struct allot_client_source {
+    uint32_t size;     /* the caller sets it to sizeof */
+    uint32_t reserved; /* 0 */
+    uint64_t id;       /* 0: the recorder writes one, unique in the process, never used again */
+    const char* kind;  /* "arena"; a string that lives for ever */
+    const char* name;  /* of at most 31 bytes; copied before the call returns */
+    uint64_t held_bytes;
+    uint64_t held_count; /* chunks or slabs */
+};
+
 /* Grows at its end only; `size` says how much of it the recorder has. */
 struct allot_client_v1 {
     uint32_t version;                                          /* 1 */
     uint32_t size;                                             /* sizeof of the recorder's struct */
     int (*mode)(void);                                         /* enum allot_client_mode */
     int (*process_totals)(struct allot_client_totals* totals); /* 0; -1: not observed, or size too small */
+    /* Since `size` 32; may be NULL. 0; -1: not observed (any more). For changes of held_bytes: not per block. */
+    int (*report_source)(struct allot_client_source* source);
 };
+
+/* sizeof of the first allot_client_v1, which ended with process_totals: every recorder has so much. */
+#define ALLOT_CLIENT_V1_SIZE_MIN 24
 
 #define ALLOT_CLIENT_SYMBOL "allot_client_v1"
 
 static inline const struct allot_client_v1* allot_client_find(void) {
     static const struct allot_client_v1* cached; /* NULL: never asked; `absent`: asked in vain */
-    static const struct allot_client_v1 absent = {0, 0, 0, 0};
+    static const struct allot_client_v1 absent = {0, 0, 0, 0, 0};
     const struct allot_client_v1* client = __atomic_load_n(&cached, __ATOMIC_ACQUIRE);
     if (!client) {
         /* A null handle is RTLD_DEFAULT, whose name the C headers show only under _GNU_SOURCE. */
         client = (const struct allot_client_v1*)dlsym((void*)0, ALLOT_CLIENT_SYMBOL);
-        if (!client || client->version != 1 || client->size < sizeof *client) client = &absent;
+        if (!client || client->version != 1 || client->size < ALLOT_CLIENT_V1_SIZE_MIN) client = &absent;
         __atomic_store_n(&cached, client, __ATOMIC_RELEASE);
     }
     return client == &absent ? (const struct allot_client_v1*)0 : client;
+}
+
+/* 0; -1: no recorder, an older one, or one that does not observe. */
+static inline int allot_client_report_source(struct allot_client_source* source) {
+    const struct allot_client_v1* client = allot_client_find();
+    if (!client || client->size < sizeof *client || !client->report_source) return -1;
+    return client->report_source(source);
 }
 
 #ifdef __cplusplus

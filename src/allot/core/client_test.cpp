@@ -55,7 +55,27 @@ void find_with(uint32_t version, uint32_t size) {
 TEST(client, takes_a_recorder_that_knows_more_and_refuses_what_it_cannot_read) {
     EXPECT_EXIT(find_with(1, sizeof(allot_client_v1) + 8), testing::ExitedWithCode(1), "");
     EXPECT_EXIT(find_with(2, sizeof(allot_client_v1)), testing::ExitedWithCode(0), "");
-    EXPECT_EXIT(find_with(1, sizeof(allot_client_v1) - 8), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(find_with(1, ALLOT_CLIENT_V1_SIZE_MIN), testing::ExitedWithCode(1), "");
+    EXPECT_EXIT(find_with(1, ALLOT_CLIENT_V1_SIZE_MIN - 8), testing::ExitedWithCode(0), "");
+}
+
+void report_with(uint32_t size, bool has_the_call) {
+    allot_client_v1& recorder = load_recorder();
+    recorder.size = size;
+    if (!has_the_call) recorder.report_source = nullptr;
+    allot_client_source self = {};
+    self.size = sizeof self;
+    self.kind = "arena";
+    self.name = "request";
+    const int answer = allot_client_report_source(&self);
+    std::_Exit(answer == 0 ? static_cast<int>(self.id) : 90);
+}
+
+TEST(client, reports_a_source_to_a_recorder_that_takes_reports_and_to_no_other) {
+    EXPECT_EXIT(report_with(sizeof(allot_client_v1), true), testing::ExitedWithCode(1),
+                "^report 1 arena 'request' 0 bytes in 0\n$");
+    EXPECT_EXIT(report_with(ALLOT_CLIENT_V1_SIZE_MIN, true), testing::ExitedWithCode(90), "^$");
+    EXPECT_EXIT(report_with(sizeof(allot_client_v1), false), testing::ExitedWithCode(90), "^$");
 }
 
 } // namespace

@@ -52,4 +52,4 @@ int process_totals(allot_client_totals* into) noexcept {
 } // namespace allot::recorder
 
 extern "C" __attribute__((visibility("default"))) const struct allot_client_v1 allot_client_v1 = {
-    1, sizeof(struct allot_client_v1), allot::recorder::mode, allot::recorder::process_totals};
+    1, sizeof(struct allot_client_v1), allot::recorder::mode, allot::recorder::process_totals, nullptr};

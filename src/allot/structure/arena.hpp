@@ -1,0 +1,240 @@
+// arena: bump allocation: blocks of any size that go all at once.
+//
+// Use it for what dies together: a request, a parse tree, a frame, a pass of a compiler. Not for objects of one
+// size that come and go (pool), for handles that outlive their object (slot_map), for blocks that die one by
+// one in no order (malloc_source): what is given back out of order becomes free only with the rest.
+// Owns its chunks, borrows upstream, `above` and the caller's first chunk. May be moved: blocks stay where they
+// are; what holds the arena's address (a container, a scope) must not be in use then.
+// Threads: thread-compatible; nothing here is thread-local, so a scope may end on another thread than it began
+// on (a coroutine's) and ends its own. describe() and reclaim() from any thread; describe() is behind by what the
+// current chunk holds (usage().behind_bytes_max).
+// Cost: an allocation is 12 instructions, giving back 20, a mark or scope 64 bytes and about 40 instructions. A
+// chunk spends 112 bytes on itself. Blocks are packed: the only padding is alignment.
+//
+// Blocks that are given back count as free bytes only where they were the newest; else they are slack until the
+// rewind or reset. usage() fills live, peak, total, refused, held, slack, free, limit and behind; held_bytes and
+// the limit count the caller's first chunk, too.
+//
+//     arena request({.name = "request", .chunk_bytes_min = kibibytes(16)});
+//     node* head = request.make<node>(node{.value = 1});
+//     std::string_view line = request.copy("GET /index.html");
+//     std::span<int> row = request.make_span<int>(100);
+//     {
+//         arena::scope step(request);
+//         std::pmr::vector<int> numbers(1000, 7, &request);
+//     } // the bytes of numbers are free again
+//     assert(request.usage().live_count == 3);
+//     request.reset(); // all is dead, every chunk is kept for the next request
+//
+// Fatal, at check level on (the last always):
+//     allot: fatal: arena 'NAME': ADDRESS (N bytes) is not a live block of this arena
+//     allot: fatal: arena 'NAME': ADDRESS is given back with N bytes and has M
+//     allot: fatal: arena 'NAME': rewind to a mark that is dead or of another arena
+//     allot: fatal: arena 'NAME': rewind past an open scope
+//     allot: fatal: arena 'NAME': a scope ends before a newer one
+//     allot: fatal: arena 'NAME': reset (or release, move, end) with N open scopes
+//     allot: fatal: arena 'NAME': reset (or release, rewind) by a destructor that the arena runs
+//     allot: fatal: arena 'NAME': chunks of M bytes at most and of N at least
+#pragma once
+
+#include <algorithm>
+#include <allot/core/bulk_observer.hpp>
+#include <allot/core/memory_source.hpp>
+#include <allot/core/poison.hpp>
+#include <allot/core/reclaimable.hpp>
+#include <allot/core/result.hpp>
+#include <allot/structure/arena_parts.hpp>
+#include <atomic>
+#include <concepts>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace allot {
+
+struct arena_options {
+    allot::name name = "arena";
+    memory_source* upstream = nullptr;     // borrowed; nullptr: default_source()
+    std::span<std::byte> first_chunk = {}; // borrowed, used first; ignored below 256 bytes
+    std::size_t chunk_bytes_min = kibibytes(4);
+    std::size_t chunk_bytes_max = mebibytes(1);        // each chunk is twice the one before, up to this
+    bool huge_pages = false;                           // chunks of 2 MiB or more are aligned to 2 MiB
+    std::uint64_t limit_bytes = usage::unlimited;      // held at most
+    std::uint64_t retain_bytes_max = usage::unlimited; // kept by reset() at most, besides the first chunk
+    bulk_observer* above = nullptr;                    // borrowed; all blocks go through it
+};
+
+// A place in an arena to rewind to. Dead once the arena was rewound to an older one, reset or released; a move
+// of the arena keeps it alive.
+class arena_mark {
+    friend class arena;
+    detail::arena_frame* frame_ = nullptr; // nullptr: the arena's beginning
+    std::uint64_t serial_ = 0;
+    std::uint64_t open_scopes_ = 0;
+};
+
+class arena final : public memory_source, public reclaimable, private detail::arena_state {
+public:
+    class scope;
+
+    // Takes no memory until the first allocation.
+    arena() noexcept : arena(arena_options{}) {}
+    explicit arena(const arena_options& options) noexcept;
+    arena(arena&& from) noexcept; // `from` is an empty arena without a first chunk then
+    arena& operator=(arena&&) = delete;
+    ~arena() override;
+
+    // Blocks. As in memory_source, without a virtual call. Alignment is that of max_align_t unless asked.
+    [[nodiscard]] void* try_allocate(layout wanted) noexcept { return bump<&arena::allocate_slow>(wanted); }
+    [[nodiscard]] void* allocate(layout wanted) { return bump<&arena::allocate_slow_or_throw>(wanted); }
+    [[nodiscard]] void* allocate(std::size_t size, std::size_t align = alignof(std::max_align_t)) {
+        return allocate(layout{size, align});
+    }
+    [[nodiscard]] result<void*> allocate_or_error(layout wanted) noexcept;
+    // The newest block's bytes are free at once, another's at the next rewind or reset.
+    void deallocate(void* address, layout given) noexcept;
+    void deallocate(void* address, std::size_t size, std::size_t align = alignof(std::max_align_t)) noexcept {
+        deallocate(address, layout{size, align});
+    }
+    // The newest block grows in place while its chunk has room; any block shrinks.
+    [[nodiscard]] bool try_resize(void* address, layout given, std::size_t new_size) noexcept;
+
+    // Objects. make and try_make take only what needs no destructor. make_owned runs it at the rewind, reset or
+    // release that ends the object, newest first; 32 bytes each. make_undestroyed never runs it: whoever calls
+    // that says that nothing is lost.
+    template <class T, class... Args>
+    T* make(Args&&... args);
+    template <class T, class... Args>
+    [[nodiscard]] T* try_make(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>);
+    template <class T, class... Args>
+    [[nodiscard]] result<T*>
+    make_or_error(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>);
+    template <class T, class... Args>
+    T* make_owned(Args&&... args);
+    template <class T, class... Args>
+    [[nodiscard]] T* try_make_owned(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>);
+    template <class T, class... Args>
+    T* make_undestroyed(Args&&... args);
+
+    // `count` value-initialised items. The empty form answers a span with data() == nullptr.
+    template <class T>
+    std::span<T> make_span(std::size_t count);
+    template <class T>
+    [[nodiscard]] std::span<T> try_make_span(std::size_t count) noexcept;
+
+    // Copies. A zero byte stands behind a text's last. The empty form answers with data() == nullptr.
+    std::string_view copy(std::string_view text);
+    [[nodiscard]] std::string_view try_copy(std::string_view text) noexcept;
+    template <class T>
+    std::span<std::remove_const_t<T>> copy(std::span<T> items);
+    template <class T>
+    [[nodiscard]] std::span<std::remove_const_t<T>> try_copy(std::span<T> items) noexcept;
+
+    // Ends. Each runs the destructors of what dies, tells `above`, and calls upstream only as it says.
+    // None can fail; a mark takes 64 bytes of the current chunk at most, and none where nothing was allocated
+    // since the newest.
+    [[nodiscard]] arena_mark mark() noexcept;
+    void rewind(arena_mark to) noexcept; // `to` stays alive; all chunks are kept
+    void reset() noexcept;               // keeps chunks up to retain_bytes_max
+    void release() noexcept;             // gives all chunks upstream
+
+    // Numbers. Exact for the owner; describe() is for the others.
+    allot::usage usage() const noexcept;
+    std::uint64_t reset_count() const noexcept { return reset_count_; }
+    const allot::name& name() const noexcept { return options_.name; }
+    memory_source& upstream() const noexcept { return *options_.upstream; }
+    bool owns(const void* address) const noexcept; // of a block, dead or alive, that no rewind or reset ended
+    void check() const noexcept;                   // fatal unless the invariants of arena_parts.hpp hold
+
+    // The wish is honoured at the next slow path, rewind or reset: unused chunks go upstream. Always 0.
+    reclaim_manner manner() const noexcept override { return reclaim_manner::deferred; }
+    std::uint64_t reclaim(reclaim_request wish) noexcept override;
+
+private:
+    struct undo;
+    struct numbers { // what describe() reads; written where held_bytes changes and blocks end in bulk
+        std::atomic<std::uint64_t> total_bytes{0}, total_count{0}, peak_live{0}, refused{0}, held{0},
+            peak_held{0}, held_count{0}, free{0}, behind{0};
+    };
+
+    void* do_try_allocate(layout wanted) noexcept override { return try_allocate(wanted); }
+    void do_give_back(void* address, layout given) noexcept override { deallocate(address, given); }
+    bool do_try_resize(void* address, layout given, std::size_t new_size) noexcept override {
+        return try_resize(address, given, new_size);
+    }
+    source_traits do_traits() const noexcept override { return {.bulk_free = true}; }
+    source_description do_describe() const noexcept override;
+
+    template <auto Slow>
+    void* bump(layout wanted);
+    [[gnu::cold, gnu::noinline]] void* allocate_slow(layout wanted) noexcept;
+    [[gnu::cold, gnu::noinline]] void* allocate_slow_or_throw(layout wanted);
+    void give_back_elsewhere(std::byte* block, std::size_t size, std::uint64_t count) noexcept;
+    void settle(std::size_t size, std::uint64_t count) noexcept;
+    void check_newest(const std::byte* block, std::size_t size) const noexcept;
+    [[noreturn, gnu::cold]] void fatal_block(const void* block, std::size_t size) const noexcept;
+
+    // Chunks.
+    detail::arena_chunk* try_take_chunk(layout wanted) noexcept;
+    detail::arena_chunk* try_grow(layout wanted) noexcept;
+    detail::arena_chunk* adopt(std::byte* memory, std::size_t size, std::size_t align) noexcept;
+    detail::arena_chunk* find_chunk(const std::byte* address) const noexcept;
+    void open(detail::arena_chunk* chunk) noexcept;
+    void open_oldest_spare() noexcept;
+    void drop_chunks(const detail::arena_frame* to) noexcept;
+    detail::arena_chunk* unlink_spare(detail::arena_chunk** link) noexcept;
+    void give_upstream(detail::arena_chunk* chunk) noexcept;
+    void trim_spares(std::uint64_t keep_bytes_max) noexcept;
+    void honour_wish() noexcept;
+    void refuse(layout wanted) noexcept;
+    static error refusal_error() noexcept; // last_refusal() in words
+
+    // Marks.
+    bool at_newest_mark() const noexcept;
+    void stand_behind(detail::arena_frame* mark) noexcept;
+    void stand_before(detail::arena_frame* mark) noexcept;
+    detail::arena_frame* checked(arena_mark mark) const noexcept;
+    void end_blocks(const detail::arena_frame* to) noexcept;
+    void rewind_to(detail::arena_frame* to, bool drop_mark) noexcept;
+    void end_everything() noexcept; // leaves every chunk spare
+    void check_can_end(const char* what) const noexcept;
+    detail::arena_owned* try_reserve_owned() noexcept;
+    void own(detail::arena_owned* entry, void* object, void (*destroy)(void*) noexcept) noexcept;
+
+    std::uint64_t live_bytes() const noexcept {
+        return total_bytes_ - gone_bytes_.load(std::memory_order_relaxed);
+    }
+    std::uint64_t live_count() const noexcept {
+        return total_count_ - gone_count_.load(std::memory_order_relaxed);
+    }
+    void publish() noexcept;
+    void tell_client() noexcept;
+
+    std::atomic<std::uint64_t> gone_bytes_{0}; // live == total - gone; written by the owner alone
+    std::atomic<std::uint64_t> gone_count_{0};
+    std::atomic<std::uint64_t> wish_bytes_{0};
+    numbers published_;
+    arena_options options_; // upstream is never null
+};
+
+// Ends what was allocated since it began. Scopes of one arena end in the reverse order of their beginning; one
+// that ends in another order, or whose arena was reset meanwhile, is a bug and fatal. Never throws.
+class arena::scope {
+public:
+    explicit scope(arena& of) noexcept;
+    ~scope();
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+
+private:
+    arena& arena_;
+    arena_mark mark_;
+    bool own_mark_; // else it is an older one at the same place
+};
+
+} // namespace allot
+
+#include <allot/structure/arena_inline.hpp>
