@@ -1,0 +1,292 @@
+// pool: slots of one size and alignment, cut from slabs of an upstream; any may be given back at any time.
+//
+// Use it for many objects of one type that come and go singly. For objects that all go at once take arena; for
+// objects of one type, constructed and destroyed, typed_pool; across threads put synchronized_source over it.
+// Owns its slabs: they go upstream by trim(), release() or with the pool. Borrows upstream and observer.
+// A freed slot is the next to be handed out. The first slab is taken at the first slot, and no slot is touched
+// before it is handed out. Without a bound the pool grows slab by slab, each twice as large as the one before.
+// As a memory_source it serves every layout that fits a slot, and refuses the others.
+// Threads: compatible (one thread at a time). describe() from any, see there.
+// Cost, in instructions inline: allocate 8 and deallocate 4 at level off, where the list of free slots lies in
+// the slots; 14 and 16 at level on, where it lies beside them: 4 bytes more per slot, and a slot that leaves
+// the list is looked at. Outside the current slab level on adds a binary search of the slabs. A new slot takes
+// about 30. A slab takes 64 bytes for itself.
+//
+// A slot counts as live with its whole size: what a smaller layout leaves unused is not slack.
+//
+// Fatal, at level on and full (PLACE is an address):
+//     pool 'NAME': slot PLACE given back twice
+//     pool 'NAME': slot PLACE was written to after it was given back
+//     pool 'NAME': PLACE is no slot of this pool
+//     pool 'NAME': PLACE lies N bytes into slot PLACE
+//     pool 'NAME': a block of N bytes (aligned to N) is larger than its slots of N bytes (aligned to N)
+// At level on the first 8 bytes of a free slot are watched, at level full all of them.
+//
+//     pool sessions({.name = "sessions", .slot = {.size = 64, .align = 64}, .slot_count_max = 2});
+//     void* first = sessions.allocate();
+//     void* second = sessions.try_allocate();
+//     assert(sessions.try_allocate() == nullptr); // exhausted; allocate() would throw out_of_memory
+//     sessions.deallocate(first);
+//     assert(sessions.allocate() == first);
+//     assert(sessions.usage().live_count == 2 && sessions.owns(second));
+#pragma once
+
+#include <allot/core/checks.hpp>
+#include <allot/core/memory_source.hpp>
+#include <allot/core/name.hpp>
+#include <allot/core/observer.hpp>
+#include <allot/core/poison.hpp>
+#include <allot/source/block_counters.hpp>
+#include <cstdint>
+#include <cstring>
+
+namespace allot {
+
+// What a pool asks upstream for: bytes_min first, then the double each time, up to bytes_max. A slab holds one
+// slot at the least.
+struct slab_sizes {
+    std::size_t bytes_min = kibibytes(4);
+    std::size_t bytes_max = mebibytes(1);
+};
+inline constexpr slab_sizes node_slabs{.bytes_min = kibibytes(4), .bytes_max = kibibytes(4)};
+inline constexpr slab_sizes edge_slabs{.bytes_min = kibibytes(8), .bytes_max = kibibytes(8)};
+inline constexpr slab_sizes buffer_slabs{.bytes_min = kibibytes(64), .bytes_max = kibibytes(64)};
+
+struct pool_options {
+    allot::name name = "pool";
+    layout slot;                       // what a slot must hold
+    memory_source* upstream = nullptr; // default_source()
+    std::uint64_t slot_count_max = usage::unlimited;
+    std::uint64_t limit_bytes = usage::unlimited; // of what is taken from upstream, book-keeping included
+    slab_sizes slabs = {};
+    std::uint64_t slab_slot_count = 0;   // so many slots in each slab, whatever `slabs` says; 0: as that says
+    bool line_aligned = false;           // no two slots share a cache line (64 bytes)
+    allot::observer* observer = nullptr; // is told when the pool dies with live slots
+};
+
+namespace detail {
+
+struct free_slot { // what lies in a free slot at level off
+    free_slot* next;
+};
+
+struct pool_slab; // pool_slab.hpp
+
+} // namespace detail
+
+class pool final : public memory_source {
+public:
+    // Takes nothing from upstream yet. Expects: a valid slot layout.
+    explicit pool(const pool_options& options) noexcept;
+    // Slots that still live are a leak: the observer is told, and their memory goes upstream all the same.
+    ~pool() override;
+
+    // A slot, uninitialised; nullptr on shortage, with last_refusal().
+    [[nodiscard]] void* try_allocate() noexcept;
+    // Throws: out_of_memory.
+    [[nodiscard]] void* allocate() {
+        void* const slot = try_allocate();
+        if (!slot) [[unlikely]]
+            throw_out_of_memory();
+        return slot;
+    }
+    // Expects: a live slot of this pool; not nullptr.
+    void deallocate(void* slot) noexcept;
+
+    // The calls of memory_source, without a virtual call.
+    [[nodiscard]] void* try_allocate(layout wanted) noexcept {
+        return fits(wanted) ? try_allocate() : refuse(wanted);
+    }
+    [[nodiscard]] void* allocate(layout wanted) {
+        void* const slot = try_allocate(wanted);
+        if (!slot) [[unlikely]]
+            throw_out_of_memory();
+        return slot;
+    }
+    void deallocate(void* slot, layout given) noexcept {
+        ALLOT_CHECK(fits(given), "pool '", name_.view(), "': a block of ", given.size, " bytes (aligned to ",
+                    given.align, ") is larger than its slots of ", slot_.size, " bytes (aligned to ",
+                    slot_.align, ")");
+        if (slot) deallocate(slot);
+    }
+    using memory_source::allocate;
+    using memory_source::deallocate;
+
+    // Slabs for so many slots more than are live, so that these cannot fail. False: not all could be had.
+    bool try_reserve(std::uint64_t slot_count) noexcept;
+    // Slabs without a live slot go upstream. Returns their bytes. Cost: O(slots).
+    std::uint64_t trim() noexcept;
+    // All slabs go upstream, live slots with them. Invalidates: every slot.
+    void release() noexcept;
+
+    // Whether the address lies in a slot that was handed out at least once, be it live or free now.
+    // Cost: a binary search of the slabs.
+    bool owns(const void* address) const noexcept;
+    // Aborts as deallocate() would, unless the slot lives. Does nothing at level off.
+    void expect_live(const void* slot) const noexcept;
+    layout slot() const noexcept { return slot_; }
+    // From the start of one slot to the next.
+    std::size_t stride() const noexcept { return stride_; }
+    // Slots that there are, live or not.
+    std::uint64_t capacity() const noexcept { return capacity_count_; }
+    const allot::name& name() const noexcept { return name_; }
+
+    // Exact, for the owner. Fills all but early_bytes_max; limit_bytes only if the pool has one.
+    // describe() has the numbers of the last slab, new slot, refusal or trim: behind_bytes_max bounds the
+    // difference.
+    allot::usage usage() const noexcept;
+    // Aborts where an invariant of the pool does not hold. Cost: O(slots).
+    void check() const noexcept;
+
+private:
+    using index = std::uint32_t;
+    static constexpr index no_slot = static_cast<index>(-1);
+    static constexpr index live_slot = static_cast<index>(-2);    // the link of a slot that lives
+    static constexpr std::uint64_t guard = 0xFFFF'FFFF'DDDD'DDDD; // fits a sign-extended 32-bit immediate
+
+    bool fits(layout wanted) const noexcept {
+        return wanted.size <= slot_.size && wanted.align <= slot_.align;
+    }
+    bool is_untouched(void* slot) const noexcept {
+        if constexpr (checks == check_level::full) return is_filled(slot);
+        std::uint64_t first = 0;
+        mark_live(slot, sizeof first);
+        std::memcpy(&first, slot, sizeof first);
+        return first == guard;
+    }
+    bool is_filled(void* slot) const noexcept; // with what mark_dead() leaves at level full
+    void* do_try_allocate(layout wanted) noexcept override { return pool::try_allocate(wanted); }
+    void do_give_back(void* slot, layout given) noexcept override;
+    bool do_try_resize(void* slot, layout given, std::size_t new_size) noexcept override;
+    std::size_t do_good_size(layout wanted) const noexcept override;
+    source_description do_describe() const noexcept override;
+
+    [[gnu::cold]] void* refuse(layout wanted) noexcept;
+    [[gnu::cold]] void note_limit() noexcept;
+    [[gnu::noinline]] void* allocate_new() noexcept;                  // the list is empty
+    [[gnu::noinline]] void deallocate_elsewhere(void* slot) noexcept; // not of the current slab, or a bug
+    [[noreturn, gnu::cold]] void fatal_twice(const void* slot) const noexcept;
+    [[noreturn, gnu::cold]] void fatal_written(const void* slot) const noexcept;
+    [[noreturn, gnu::cold]] void fatal_foreign(const void* address) const noexcept;
+
+    void* cut() noexcept; // hands out a slot for the first time; nullptr: no slab has one
+    detail::pool_slab* grow(std::uint64_t slot_count_wanted) noexcept;
+    bool make_room_in_table() noexcept;
+    detail::pool_slab* enter(void* block, std::uint64_t slot_count) noexcept;
+    void give_up(detail::pool_slab* slab) noexcept;
+    void make_current(detail::pool_slab* slab) noexcept;
+    void count_free_slots_by_slab() noexcept;
+    void drop_free_slots_of_empty_slabs() noexcept;
+    void give_up_table() noexcept;
+    void check_free_slots() const noexcept;
+    detail::pool_slab* find(const void* address) const noexcept;
+    layout slab_layout(std::uint64_t slot_count) const noexcept;
+    std::uint64_t slots_in(std::uint64_t bytes) const noexcept;
+    void hold(std::uint64_t bytes) noexcept;
+    std::uint64_t live_count() const noexcept { return total_count_ - freed_count_; }
+    std::uint64_t peak_count() const noexcept {
+        return peak_cut_count_ > cut_count_ ? peak_cut_count_ : cut_count_;
+    }
+    void publish() noexcept;
+
+    // Every slot that was ever cut from a slab is live or free, and a slot is cut only while none is free. So
+    //     live + free == cut_count_,  live == total_count_ - freed_count_,
+    // and the highest cut_count_ is the exact peak of live, at no cost.
+    //
+    // Level off: free slots are a list through the slots, over all slabs. Level on: each slab has its list, of
+    // indices beside its slots, where no use after free can damage it; the current slab's lives here. Every
+    // other slab with free slots waits in waiting_.
+    detail::free_slot* free_ = nullptr; // level off
+    std::byte* base_ = nullptr;         // level on, as all to reciprocal_: the current slab's first slot,
+    index* links_ = nullptr;            // its links,
+    index head_ = no_slot;              // its first free slot,
+    std::uint64_t cut_ = 0;             // and how many of its slots were handed out at least once
+    std::size_t stride_;
+    std::uint64_t reciprocal_; // 2^64 / stride_, rounded up
+    std::uint64_t total_count_ = 0;
+    std::uint64_t freed_count_ = 0;
+    layout slot_;
+
+    const allot::name name_;
+    memory_source& upstream_;   // borrowed
+    allot::observer* observer_; // borrowed
+    const std::uint64_t slot_count_max_;
+    const std::uint64_t limit_bytes_;
+    const slab_sizes slab_sizes_;
+    const std::uint64_t slab_slot_count_;
+
+    static constexpr std::size_t inline_slab_count = 8;
+    detail::pool_slab* current_ = nullptr;
+    detail::pool_slab* waiting_ = nullptr;      // stack of slabs, level on
+    detail::pool_slab* uncut_ = nullptr;        // stack of slabs with slots that were never handed out
+    detail::pool_slab** slabs_ = inline_slabs_; // by address
+    std::size_t slab_count_ = 0;
+    std::size_t slab_capacity_ = inline_slab_count;
+    detail::pool_slab* inline_slabs_[inline_slab_count] = {};
+    std::size_t next_slab_bytes_;
+    std::uint64_t capacity_count_ = 0;
+    std::uint64_t cut_count_ = 0;
+    std::uint64_t peak_cut_count_ = 0; // before the last trim
+    std::uint64_t held_bytes_ = 0;
+    std::uint64_t peak_held_bytes_ = 0;
+    std::uint64_t refused_count_ = 0;
+
+    struct counts {
+        std::uint64_t live, peak, total, refused, capacity, held_bytes, peak_held_bytes, slabs;
+    };
+    allot::usage usage_of(const counts& now) const noexcept;
+    struct {
+        detail::owned_counter live, peak, total, refused, capacity, held_bytes, peak_held_bytes, slabs;
+    } published_;
+};
+
+inline void* pool::try_allocate() noexcept {
+    if constexpr (checks == check_level::off) {
+        detail::free_slot* const slot = free_;
+        if (!slot) [[unlikely]]
+            return allocate_new();
+        allot::mark_live(slot, sizeof *slot);
+        free_ = slot->next;
+        ++total_count_;
+        mark_fresh(slot, slot_.size);
+        return slot;
+    } else {
+        const index at = head_;
+        if (at == no_slot) [[unlikely]]
+            return allocate_new();
+        head_ = links_[at];
+        links_[at] = live_slot;
+        std::byte* const slot = base_ + at * stride_;
+        if (!is_untouched(slot)) [[unlikely]]
+            fatal_written(slot);
+        ++total_count_;
+        mark_fresh(slot, slot_.size);
+        return slot;
+    }
+}
+
+inline void pool::deallocate(void* slot) noexcept {
+    if constexpr (checks == check_level::off) {
+        free_ = ::new (slot) detail::free_slot{free_};
+        mark_dead(slot, stride_);
+    } else {
+        // Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the
+        // quotient, and its low half is below the reciprocal where the division leaves no rest.
+        const std::uint64_t offset =
+            reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(base_);
+        __extension__ using wide = unsigned __int128;
+        const wide product = wide{offset} * reciprocal_;
+        const std::uint64_t at = static_cast<std::uint64_t>(product >> 64);
+        if (static_cast<std::uint64_t>(product) >= reciprocal_ || at >= cut_) [[unlikely]]
+            return deallocate_elsewhere(slot);
+        if (links_[at] != live_slot) [[unlikely]]
+            fatal_twice(slot);
+        links_[at] = head_;
+        head_ = static_cast<index>(at);
+        if constexpr (checks == check_level::on) std::memcpy(slot, &guard, sizeof guard);
+        mark_dead(slot, stride_);
+    }
+    ++freed_count_;
+}
+
+} // namespace allot
