@@ -31,7 +31,7 @@ class tag {
 public:
     static constexpr std::size_t count_max = 1024; // the ready-made ones and the root included
 
-    constexpr tag() noexcept = default; // untagged
+    constexpr tag() noexcept : index_(0) {} // untagged
 
     // The child of `parent` with this name, made where it is new. A name is 1 to 31 bytes and is never cut:
     // two tags must not become one.
@@ -55,7 +55,7 @@ private:
     friend struct tags;
     explicit constexpr tag(std::uint16_t index) noexcept : index_(index) {}
 
-    std::uint16_t index_ = 0;
+    std::uint16_t index_;
 };
 
 // The ready-made ones, children of the root.

@@ -146,8 +146,9 @@ std::string leak_check::report(std::size_t row_count_max) const {
     }
     if (joined.empty()) return {};
     std::vector<std::pair<call_frames, row>> rows(joined.begin(), joined.end());
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+        return a.second.bytes != b.second.bytes ? a.second.bytes > b.second.bytes : a.first < b.first;
+    });
     std::string out = blocks_and_bytes(all.count, all.bytes) + " live\n";
     for (std::size_t i = 0; i != rows.size(); ++i) {
         const auto& [frames, here] = rows[i];
