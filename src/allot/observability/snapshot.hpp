@@ -1,7 +1,7 @@
 // snapshot: all numbers of one observation at one instant, as a plain value.
 //
 // The collector makes one, `recording` writes and reads it, analysis and every exporter see nothing else.
-// Use it to pass numbers on; do not use it to count: it has no behaviour beyond looking things up.
+// Use it to pass numbers on; do not use it to count: it has no behaviour beyond adding rows up.
 // Owns all its text. Threads: a value, like std::vector. Cost: about 80 bytes a context.
 #pragma once
 
@@ -36,10 +36,22 @@ struct row_numbers {
     std::uint64_t allocated_bytes = 0;
     std::uint64_t live_blocks_at_exit = 0;
     std::uint64_t live_bytes_at_exit = 0;
-    std::uint64_t peak_live_bytes = 0; // the row's own maximum
-    std::uint64_t live_bytes_at_peak =
-        0; // its share at the total's peak; over a table these add up to the total
+    std::uint64_t peak_live_bytes = 0;    // the row's own maximum
+    std::uint64_t live_bytes_at_peak = 0; // at the total's peak; over a table these add up to the total
     std::uint64_t temporary_allocations = 0;
+
+    // Makes one row of two. When both together were highest cannot be known from them: their peak is at least
+    // their share at the total's peak, and that is what stands there.
+    row_numbers& operator+=(const row_numbers& more) noexcept {
+        allocations += more.allocations;
+        allocated_bytes += more.allocated_bytes;
+        live_blocks_at_exit += more.live_blocks_at_exit;
+        live_bytes_at_exit += more.live_bytes_at_exit;
+        live_bytes_at_peak += more.live_bytes_at_peak;
+        temporary_allocations += more.temporary_allocations;
+        peak_live_bytes = live_bytes_at_peak;
+        return *this;
+    }
     friend bool operator==(const row_numbers&, const row_numbers&) = default;
 };
 

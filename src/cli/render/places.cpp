@@ -10,19 +10,6 @@
 #include <unordered_map>
 
 namespace allot::cli {
-namespace {
-
-void add(row_numbers& to, const row_numbers& more) {
-    to.allocations += more.allocations;
-    to.allocated_bytes += more.allocated_bytes;
-    to.live_blocks_at_exit += more.live_blocks_at_exit;
-    to.live_bytes_at_exit += more.live_bytes_at_exit;
-    to.live_bytes_at_peak += more.live_bytes_at_peak;
-    to.temporary_allocations += more.temporary_allocations;
-    to.peak_live_bytes = to.live_bytes_at_peak;
-}
-
-} // namespace
 
 std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names, sort_by order,
                                         std::size_t top, std::size_t looked_at, std::size_t* all_count) {
@@ -39,7 +26,7 @@ std::vector<place_row> make_place_table(const snapshot& shot, debug_info& names,
         if (fresh) {
             rows.push_back({address, &source, site.numbers});
         } else {
-            add(rows[place->second].numbers, site.numbers);
+            rows[place->second].numbers += site.numbers;
         }
     }
     std::sort(rows.begin(), rows.end(), [order](const place_row& a, const place_row& b) {
