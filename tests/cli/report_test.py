@@ -31,6 +31,23 @@ class WhatIsShown(FrontDoor):
         self.assertEqual([frame["function"] for frame in stack["frames"]][:2], ["fill", "main"])
         self.assertTrue(stack["complete"])
 
+    def test_wrappers_are_no_sites_and_are_hidden_from_people_unless_asked_for(self):
+        path = self.record(program("wrapped"))
+        report = self.report(path)
+        ours = {row["frame"]["function"]: row["allocated_bytes"] for row in report["sites"]
+                if row["frame"]["module"].endswith("/wrapped")}
+        self.assertEqual(ours, {"seven": 700, "three": 300})
+        # Programs get whole stacks: frames[0] is who called malloc.
+        stacks = [[frame["function"] for frame in row["frames"]][:4] for row in report["contexts"]]
+        self.assertIn(["xmalloc", "xcalloc", "seven", "main"], stacks)
+        self.assertIn(["xmalloc", "three", "main"], [stack[:3] for stack in stacks])
+        for words in ((), ("--by", "context"), ("--format", "folded")):
+            hidden, shown = (self.allot("report", *words, *more, path).stdout.decode() for more in ((), ("--wrappers",)))
+            self.assertNotRegex(hidden, "xmalloc|xcalloc", words)
+            self.assertRegex(hidden, "seven(.|\n)*three|three(.|\n)*seven", words)
+            self.assertRegex(shown, "xmalloc", words)
+            self.assertRegex(shown, "xcalloc", words)
+
     def test_counts_agree_with_the_full_recording(self):
         full = self.report(self.record(program("known")))
         os.remove(os.path.join(self.folder, "recorded.allot"))
