@@ -49,5 +49,6 @@
 #include <allot/source/pmr_source.hpp>
 #include <allot/source/region.hpp>
 #include <allot/source/synchronized_source.hpp>
+#include <allot/structure/arena.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/typed_pool.hpp>
