@@ -179,7 +179,7 @@ class Checker:
             elif not word.startswith("$"):  # a variable's words stand where it is set
                 groups.setdefault(keyword, []).append(word)
         for stem in groups.get("STEMS", []):
-            if not any((folder / f"{stem}{ending}").is_file() for ending in (".hpp", ".h")):
+            if not any((folder / f"{stem}{ending}").is_file() for ending in (".hpp", ".h", "_test.hpp")):
                 self.report(lists, 1, f"lists {stem}, which has no header")
         layer = self.layers.get(folder.relative_to(self.src).as_posix().removeprefix("allot/"))
         for other in groups.get("DEPENDS", []):
