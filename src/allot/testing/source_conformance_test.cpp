@@ -130,7 +130,7 @@ TEST(source_conformance, each_breach_is_found_by_its_law) {
         {"zero_size", "gave one address", [](auto& it) { it.one_address = true; }},
         {"zero_size", "refused a size of 0", [](auto& it) { it.refuses_all = true; }},
         {"refusals", "served an impossible", [](auto& it) { it.serves_impossible = true; }},
-        {"refusals", "noted not one refusal", [](auto& it) { it.forgets_refusal = true; }},
+        {"refusals", "noted no refusal", [](auto& it) { it.forgets_refusal = true; }},
         {"refusals", "no source on the way", [](auto& it) { it.counts_refusal = false; }},
         {"books", "live_bytes did not come back", [](auto& it) { it.miscounts = true; }},
         {"good_size", "good_size is below", [](auto& it) { it.good = [](layout a) { return a.size / 2; }; }},

@@ -1,0 +1,115 @@
+#include "parts.hpp"
+
+#include <allot/source/buffer_source.hpp>
+#include <allot/source/fallback_source.hpp>
+#include <allot/source/malloc_source.hpp>
+#include <allot/source/null_source.hpp>
+#include <allot/source/page_source.hpp>
+#include <allot/source/pmr_source.hpp>
+#include <allot/source/region.hpp>
+#include <allot/source/synchronized_source.hpp>
+#include <allot/structure/arena.hpp>
+#include <allot/testing/auditing_source.hpp>
+#include <allot/testing/failing_source.hpp>
+#include <allot/testing/leak_check.hpp>
+
+namespace allot::composition {
+namespace {
+
+constexpr std::size_t buffer_bytes = mebibytes(16);
+
+std::vector<std::byte>& put_buffer(stack& tower, std::size_t size) {
+    return tower.put<std::vector<std::byte>>([](auto&) { return std::string(); }, size);
+}
+
+const part all_bases[] = {
+    {"malloc_source", [](stack& tower) { tower.put_source<malloc_source>(); }},
+    {"page_source", [](stack& tower) { tower.put_source<page_source>(); }},
+    {"buffer_source",
+     [](stack& tower) {
+         tower.put_source<buffer_source>(std::span(put_buffer(tower, buffer_bytes)));
+         tower.limits.bytes_max = buffer_bytes / 2;
+     }},
+    {"region",
+     [](stack& tower) { tower.put_source<region>(region_options{.reserved_bytes = gibibytes(1)}); }},
+    {"fallback_source",
+     [](stack& tower) {
+         auto& first = tower.put_source<buffer_source>(std::span(put_buffer(tower, kibibytes(64))));
+         auto& second = tower.put_source<malloc_source>();
+         tower.put_source<fallback_source>(first, second);
+     }},
+    {"pmr_source",
+     [](stack& tower) {
+         auto& pool = tower.put<std::pmr::unsynchronized_pool_resource>([](auto&) { return std::string(); });
+         tower.put_source<pmr_source>(pool);
+     }},
+    {"null_source",
+     [](stack& tower) {
+         tower.put_source<null_source>();
+         tower.limits.size_max = 0;
+     }},
+};
+
+// What a decorator adds to a block, where the structure below has slots of a fixed size.
+void spend(stack& tower, std::size_t bytes) {
+    std::size_t& size_max = tower.limits.size_max;
+    size_max -= std::min(size_max, bytes);
+}
+
+const part all_decorators[] = {
+    {"synchronized_source", [](stack& tower) { tower.put_source<synchronized_source>(tower.top()); }},
+    {"pmr_source",
+     [](stack& tower) {
+         const source_traits below = tower.top().traits();
+         tower.put_source<pmr_source>(
+             tower.top(), pmr_source_options{.thread_safe = below.thread_safe, .bulk_free = below.bulk_free});
+     }},
+    {"failing_source", [](stack& tower) { tower.put_source<failing_source>(tower.top()); }},
+    {"auditing_source",
+     [](stack& tower) {
+         constexpr auditing_source_options collecting{.on_finding = on_finding::collect};
+         tower.set_top(tower.put<auditing_source>(
+             [](auditing_source& audited) {
+                 audited.check_nothing_live();
+                 return audited.finding_count() == 0 ? std::string() : text(audited.findings().front());
+             },
+             tower.top(), collecting));
+         spend(tower, tower.limits.align_max + collecting.guard_bytes);
+     }},
+    {"leak_check",
+     [](stack& tower) {
+         tower.put_source<leak_check>(
+             tower.top(), leak_check_options{.on_finding = on_finding::collect, .frame_count = 0});
+     }},
+};
+
+const part all_structures[] = {
+    {"arena",
+     [](stack& tower) {
+         auto& it = tower.put_source<arena>(arena_options{.upstream = &tower.top(), .above = tower.above()});
+         tower.ends_in_bulk([&it] { it.reset(); });
+     }},
+};
+
+} // namespace
+
+std::span<const part> bases() { return all_bases; }
+std::span<const part> decorators() { return all_decorators; }
+std::span<const part> structures() { return all_structures; }
+
+std::vector<std::string> stack::take_down() {
+    std::vector<std::string> left;
+    while (!parts_.empty()) {
+        const std::string remains = parts_.back().remains();
+        if (!remains.empty()) left.push_back(remains);
+        parts_.pop_back();
+    }
+    return left;
+}
+
+std::string stack::text_of_live(const usage& now) {
+    if (now.live_bytes == 0 && now.live_count == 0) return {};
+    return std::to_string(now.live_count) + " blocks, " + std::to_string(now.live_bytes) + " bytes live";
+}
+
+} // namespace allot::composition

@@ -1,0 +1,60 @@
+// Every source, and every decorator and structure over malloc, keeps every law. Below decorators and structures an
+// auditing_source sees what they do to their upstream.
+#include "parts.hpp"
+
+#include <gtest/gtest.h>
+
+namespace allot {
+namespace {
+
+using composition::part;
+using composition::stack;
+
+part named(std::span<const part> parts, std::string_view stem) {
+    for (const part& each : parts)
+        if (each.stem == stem) return each;
+    ADD_FAILURE() << "no part " << stem;
+    return parts[0];
+}
+
+struct subject {
+    std::string name;
+    std::vector<part> parts;
+    friend std::ostream& operator<<(std::ostream& out, const subject& it) { return out << it.name; }
+};
+
+std::vector<subject> all_subjects() {
+    std::vector<subject> all;
+    for (const part& each : composition::bases()) all.push_back({each.stem, {each}});
+    const part malloc = named(composition::bases(), "malloc_source");
+    const part auditing = named(composition::decorators(), "auditing_source");
+    for (const part& each : composition::decorators())
+        all.push_back({std::string(each.stem) + "_over_malloc", {malloc, auditing, each}});
+    for (const part& each : composition::structures()) all.push_back({each.stem, {malloc, auditing, each}});
+    return all;
+}
+
+std::vector<const conformance_law*> all_laws() {
+    std::vector<const conformance_law*> all;
+    for (const conformance_law& law : conformance_laws()) all.push_back(&law);
+    return all;
+}
+
+class conformance : public testing::TestWithParam<std::tuple<subject, const conformance_law*>> {};
+
+TEST_P(conformance, keeps_the_law) {
+    const auto& [tested, law] = GetParam();
+    stack tower;
+    for (const part& each : tested.parts) tower.add(each);
+    EXPECT_EQ(check_law(*law, tower.top(), tower.limits), std::vector<std::string>{});
+    EXPECT_EQ(tower.take_down(), std::vector<std::string>{});
+}
+
+INSTANTIATE_TEST_SUITE_P(all, conformance,
+                         testing::Combine(testing::ValuesIn(all_subjects()), testing::ValuesIn(all_laws())),
+                         [](const auto& info) {
+                             return std::get<0>(info.param).name + "_" + std::get<1>(info.param)->name;
+                         });
+
+} // namespace
+} // namespace allot
