@@ -1,6 +1,6 @@
 #include <allot/core/poison.hpp>
 #include <allot/source/buffer_source.hpp>
-#include <allot/source/model_test.hpp>
+#include <allot/source/fixtures/model.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/no_allocation.hpp>
 

@@ -1,5 +1,5 @@
 #include <allot/source/default_source.hpp>
-#include <allot/source/model_test.hpp>
+#include <allot/source/fixtures/model.hpp>
 
 #include <gtest/gtest.h>
 

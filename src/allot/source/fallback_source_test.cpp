@@ -1,7 +1,7 @@
 #include <allot/source/buffer_source.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/source/fallback_source.hpp>
-#include <allot/source/model_test.hpp>
+#include <allot/source/fixtures/model.hpp>
 #include <allot/source/null_source.hpp>
 #include <allot/source/page_source.hpp>
 #include <allot/source/region.hpp>

@@ -1,6 +1,6 @@
 #include <allot/core/poison.hpp>
+#include <allot/source/fixtures/model.hpp>
 #include <allot/source/malloc_source.hpp>
-#include <allot/source/model_test.hpp>
 #include <allot/testing/auditing_source.hpp>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include <allot/source/model_test.hpp>
+#include <allot/source/fixtures/model.hpp>
 #include <allot/source/null_source.hpp>
 
 #include <gtest/gtest.h>

@@ -5,8 +5,7 @@ namespace allot {
 void* pmr_source::do_try_allocate(layout wanted) noexcept {
     const std::uint64_t noted = refusals_noted();
     try {
-        // A resource that answers nullptr breaks its contract; it counts as a refusal here.
-        if (void* const address = upstream_.allocate(do_good_size(wanted), wanted.align)) return address;
+        return upstream_.allocate(do_good_size(wanted), wanted.align);
     } catch (...) {
         // Whatever it was, there is no block: the next words say so in allot's way.
     }

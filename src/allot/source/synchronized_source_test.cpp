@@ -1,6 +1,6 @@
 #include <allot/source/buffer_source.hpp>
 #include <allot/source/default_source.hpp>
-#include <allot/source/model_test.hpp>
+#include <allot/source/fixtures/model.hpp>
 #include <allot/source/page_source.hpp>
 #include <allot/source/synchronized_source.hpp>
 #include <allot/testing/auditing_source.hpp>
