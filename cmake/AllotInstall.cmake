@@ -19,7 +19,7 @@ install(TARGETS allot allot_hooks EXPORT allot COMPONENT library INCLUDES DESTIN
 install(FILES ${PROJECT_SOURCE_DIR}/src/allot/allot.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot COMPONENT library)
 foreach(layer IN LISTS allot_library_layers)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/allot/${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot
-    COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test.hpp" EXCLUDE)
+    COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test.hpp" EXCLUDE PATTERN fixtures EXCLUDE)
 endforeach()
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/allot)
