@@ -31,8 +31,23 @@ namespace allot {
 class ledger;
 
 namespace detail {
-struct tag_page; // ledger.hpp
-}
+
+struct tag_page; // tag_page.hpp
+
+// What many threads share: posted to once per batch.
+struct live_total {
+    std::atomic<std::int64_t> bytes = 0;
+    mutable std::atomic<std::int64_t> peak = 0;
+
+    void note(std::int64_t seen) const noexcept; // raises the peak
+    // `high` is the highest that the poster's pending bytes were since it posted last: with one poster the peak
+    // is exact, with more it is off by what the others had pending.
+    void post(std::int64_t more, std::int64_t high) noexcept {
+        note(bytes.fetch_add(more, std::memory_order_relaxed) + high);
+    }
+};
+
+} // namespace detail
 
 class account {
 public:
@@ -92,7 +107,7 @@ private:
     friend class ledger;
 
     // One writer, the thread of its slot; pending is what the shared totals do not have yet:
-    // live_bytes == live_bytes_ + sum of pending, |pending| < flush_bytes_, pending <= high, 0 <= high.
+    // live == total_.bytes + sum of pending, |pending| < flush_bytes_, pending <= high, 0 <= high.
     struct alignas(64) cell {
         std::atomic<std::int64_t> pending = 0;
         std::atomic<std::int64_t> high = 0; // the highest pending since the last flush
@@ -104,7 +119,14 @@ private:
         std::uint64_t bytes = 0;
         std::uint64_t count = 0;
     };
-    struct sums;
+    struct sums {
+        std::int64_t pending = 0;
+        std::int64_t high = 0; // the highest of a cell
+        std::uint64_t allocated_bytes = 0;
+        std::uint64_t allocated_count = 0;
+        std::uint64_t freed_count = 0;
+        std::uint64_t cell_count = 0;
+    };
 
     static std::int64_t to_signed(std::uint64_t bytes) noexcept { return static_cast<std::int64_t>(bytes); }
     // The owner's own counter: published, not shared.
@@ -115,8 +137,9 @@ private:
     cell* own_cell() noexcept; // makes it; nullptr: none is to be had
     void flush(cell& own, std::int64_t pending) noexcept;
     void post_shared(std::int64_t bytes, block_count allocated, std::uint64_t freed) noexcept;
-    void post(std::int64_t bytes, std::int64_t high) noexcept; // to the shared totals; under a slot's mutex
+    void post(std::int64_t bytes, std::int64_t high) noexcept; // to all shared totals; under a slot's mutex
     sums sum() const noexcept;
+    void close() noexcept;
 
     ledger& books_;
     detail::tag_page* page_ = nullptr;
@@ -124,8 +147,7 @@ private:
     std::int64_t flush_bytes_;
     tag whose_;
 
-    std::atomic<std::int64_t> live_bytes_ = 0;
-    std::atomic<std::int64_t> peak_bytes_ = 0;
+    detail::live_total total_;
     // What threads without a cell entered, and what was healed.
     std::atomic<std::uint64_t> shared_allocated_bytes_ = 0;
     std::atomic<std::uint64_t> shared_allocated_count_ = 0;

@@ -12,7 +12,7 @@
 // Errors: live never exceeds the limit at any instant, in no budget of the tree. Read while others charge, live is
 // off by at most behind_bytes_max. A charge may be refused though early_bytes_max are left, when other threads are
 // inside a call at that moment: unused credit, children's too, is taken back before refusing. The peak is exact
-// with one charging thread; with more it is too high by at most behind_bytes_max, and never too low.
+// with one charging thread and no children; else it is too high by at most behind_bytes_max, and never too low.
 // Fatal (level on): `allot: fatal: budget 'x': died with 40 live bytes`,
 // `allot: fatal: budget 'x': died before its child 'y'`,
 // `allot: fatal: budget 'x': refund of 100 bytes, 60 are charged`.
@@ -50,7 +50,7 @@ struct budget_options {
     // How long a charge may wait for reclaim before it is refused.
     std::uint64_t reclaim_ns = 1'000'000;
     allot::observer* observer = nullptr; // told of refusals, and of a death with live bytes
-    memory_source* upstream = nullptr;   // of the cells; nullptr: default_source()
+    memory_source* upstream = nullptr; // of the cells, not limited by this budget; nullptr: default_source()
 };
 
 class budget final : public allowance {
@@ -63,14 +63,14 @@ public:
     budget& operator=(const budget&) = delete;
 
     [[nodiscard]] bool try_charge(std::uint64_t bytes) noexcept override {
-        std::atomic<std::uint64_t>* const own = cells_[detail::thread_slot()].load(std::memory_order_relaxed);
+        cell* const own = cells_[detail::thread_slot()].load(std::memory_order_relaxed);
         if (own) [[likely]] {
-            std::uint64_t word = own->load(std::memory_order_relaxed);
+            std::uint64_t word = own->word.load(std::memory_order_relaxed);
             while (credit_of(word) >= bytes) {
                 const std::uint64_t left = credit_of(word) - bytes;
                 // Acquire: what the refunder did to the memory before is done.
-                if (own->compare_exchange_weak(word, pack(left, std::min(low_of(word), left)),
-                                               std::memory_order_acq_rel, std::memory_order_relaxed))
+                if (own->word.compare_exchange_weak(word, pack(left, std::min(low_of(word), left)),
+                                                    std::memory_order_acq_rel, std::memory_order_relaxed))
                     return true;
             }
         }
@@ -102,17 +102,29 @@ private:
 
     bool charge_slow(std::uint64_t bytes) noexcept;
     bool charge_after_reclaim(std::uint64_t bytes) noexcept;
-    budget*
-    try_take(std::uint64_t bytes) noexcept; // of this and all parents; nullptr: done; else who has not enough
-    void give(std::uint64_t bytes) noexcept; // back to this and all parents
-    bool try_add_charged(std::uint64_t bytes) noexcept;
-    void subtract_charged(std::uint64_t bytes) noexcept;
-    void note_period(std::uint64_t charged) noexcept;
-    std::atomic<std::uint64_t>* own_word() noexcept;
-    void take_credit_back() noexcept; // under the tree's mutex
-    bool reclaim_and_take(budget& asking, std::uint64_t bytes, std::uint64_t deadline_ns,
-                          reclaim_manner manner) noexcept;
+    bool take_after_asking(std::uint64_t bytes, std::uint64_t deadline_ns, budget*& short_of) noexcept;
+    void ask_holders(budget& asking, std::uint64_t bytes, std::uint64_t deadline_ns,
+                     reclaim_manner manner) noexcept;
+    void take_credit_back() noexcept;
     void refuse(std::uint64_t bytes) noexcept;
+    void end_unbalanced(std::uint64_t left) noexcept;
+
+    // This level and all above it.
+    budget* try_take(std::uint64_t bytes) noexcept;
+    budget* try_take_whole(std::uint64_t bytes) noexcept;
+    void give(std::uint64_t bytes) noexcept;
+    // This level alone.
+    bool try_add_charged(std::uint64_t bytes) noexcept;
+    void subtract_charged(std::uint64_t bytes, std::uint64_t low) noexcept;
+    void end_period(std::uint64_t charged, std::uint64_t low) noexcept;
+    std::uint64_t room() const noexcept;
+    std::uint64_t unused_credit(bool children) const noexcept;
+
+    cell* own_cell() noexcept; // makes it; nullptr: none is to be had
+    std::uint64_t own_low() const noexcept;
+    void refund_excess(cell& own, std::uint64_t bytes) noexcept;
+    static void add_credit(cell& own, std::uint64_t more) noexcept;
+    static void raise(std::atomic<std::uint64_t>& peak, std::uint64_t seen) noexcept;
     budget& root() noexcept;
 
     // credit of all cells + live == charged_ <= limit_bytes_, and the parent's charged_ >= the sum of its
@@ -121,7 +133,7 @@ private:
     std::atomic<std::uint64_t> peak_live_ = 0;
     std::atomic<std::uint64_t> peak_charged_ = 0;
     std::atomic<std::uint64_t> refused_count_ = 0;
-    std::atomic<std::uint64_t> cell_count_ = 0;
+    std::atomic<std::uint64_t> spare_bytes_max_ = 0; // what all cells here and below can hold
     alignas(64) const std::uint64_t limit_bytes_;
     const std::uint64_t quantum_bytes_;
     const std::uint64_t reclaim_ns_;
@@ -129,7 +141,7 @@ private:
     allot::observer* const observer_;
     memory_source& upstream_;
     allot::name name_;
-    std::atomic<std::atomic<std::uint64_t>*> cells_[detail::thread_slot_count + 1] = {}; // [0] stays nullptr
+    std::atomic<cell*> cells_[detail::thread_slot_count + 1] = {}; // [0] stays nullptr
 
     // The root's guards the lists below, in the whole tree.
     mutable detail::fork_mutex tree_mutex_;

@@ -47,6 +47,10 @@ private:
     source_traits do_traits() const noexcept override;
     source_description do_describe() const noexcept override;
 
+    struct difference;
+    difference cost_of(layout given, std::size_t new_size) const noexcept;
+    bool charge(std::uint64_t bytes) noexcept;
+
     memory_source& upstream_;
     allowance& limit_;
     std::atomic<std::uint64_t> refused_count_ = 0;

@@ -56,6 +56,15 @@ public:
     std::uint64_t healed_count() const noexcept { return healed_count_.load(std::memory_order_relaxed); }
     std::uint64_t healed_bytes() const noexcept { return healed_bytes_.load(std::memory_order_relaxed); }
 
+    // Makes the tag's page, so that an account of it cannot fail to open. False on shortage.
+    [[nodiscard]] bool try_open(tag whose) noexcept { return page_of(whose) != nullptr; }
+
+    // A block of this account came back to another one, which saw it and entered nothing: counted, and told to the
+    // observer as healed.
+    void wrong_free(const account& owner, std::uint64_t bytes) noexcept {
+        healed(owner, {.live_bytes = static_cast<std::int64_t>(bytes), .live_count = 1});
+    }
+
     const allot::name& name() const noexcept { return name_; }
     allot::observer* observer() const noexcept { return observer_; }
 
@@ -64,8 +73,9 @@ private:
 
     detail::tag_page* page_of(tag whose) noexcept; // makes it, and its ancestors'; nullptr on shortage
     void healed(const account& whose, account::balance_sheet wrong) noexcept;
-    void add_page(tag whose, allot::usage& sum, std::int64_t& live_bytes, std::int64_t& live_count,
-                  std::int64_t& high) const noexcept;
+    struct tree_sum;
+    void add_page(const detail::tag_page& page, tree_sum& sum) const noexcept; // under the mutex
+    static allot::usage finish(tree_sum sum, const detail::live_total& total) noexcept;
 
     allot::name name_;
     memory_source& upstream_;

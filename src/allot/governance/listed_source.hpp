@@ -4,11 +4,11 @@
 // may come in chunks, an arena does that without a byte per block. It is what malloc_factory makes.
 // Owns the blocks that are out: they go back with it. Borrows upstream.
 // Threads: thread_safe if upstream is; give_back_all() needs quiet.
-// Cost: 32 bytes per block before its first byte (more for alignments above 32: one alignment), which upstream
+// Cost: 32 bytes per block before its first byte (for an alignment above 32: one alignment), which upstream
 // sees as part of the block and good_size does not; a list of its own for each thread under a lock of its own,
 // which only a free in another thread meets. 1.1 KiB.
-// Fatal (level on): `allot: fatal: listed_source 'x': block 0x… of 100 bytes belongs to 'y'` or, where the bytes
-// before it are no block's of any listed_source (a second free as a rule), `… is not a live block`.
+// Fatal (level on): `allot: fatal: listed_source 'x': block 0x… of 100 bytes belongs to 'y'`, and
+// `… of 100 bytes is not a live block` for a second free, another layout or a foreign block.
 //
 //     listed_source parser({.name = "parser", .upstream = &source});
 //     void* block = parser.allocate(layout{.size = 100});
@@ -44,22 +44,23 @@ public:
 
 private:
     struct header;
-    struct list {
-        header* first = nullptr; // under the slot's mutex
-    };
 
     void* do_try_allocate(layout wanted) noexcept override;
     void do_give_back(void* address, layout given) noexcept override;
+    void* do_try_reallocate(void* address, layout given, std::size_t new_size) noexcept override;
     source_traits do_traits() const noexcept override;
     source_description do_describe() const noexcept override;
 
     static header& header_of(const void* address) noexcept;
+    void check(const header& block, const void* address, layout given) const noexcept;
+    void* link(void* begin, layout wanted) noexcept; // the block's address
     void unlink(header& gone) noexcept;
+    void* refuse(layout wanted) noexcept;
 
     memory_source& upstream_;
     allot::name name_;
     std::atomic<std::uint64_t> refused_count_ = 0;
-    list lists_[detail::thread_slot_count + 1];
+    header* lists_[detail::thread_slot_count + 1] = {}; // of the blocks that a slot's threads got
 };
 
 } // namespace allot

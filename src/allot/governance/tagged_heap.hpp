@@ -67,6 +67,8 @@ public:
 private:
     class tag_source;
 
+    std::uint64_t end_one(tag_source& source) noexcept;
+
     allot::name name_;
     memory_source& upstream_;
     allot::observer* observer_;

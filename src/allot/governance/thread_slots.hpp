@@ -10,8 +10,8 @@
 //   the second thread continues the first one's cells with everything in them, and nothing must be folded.
 // - A fork must not cut a step in two that touches a cell and a shared total. Such steps hold the slot's mutex;
 //   the fork handler takes all of them, and frees the slots of the threads that the child does not have.
-// - Order of locks: fork_mutex (any one thread holds at most one, except with a bounded wait), then a
-//   slot's mutex, then the registry's. The fork handler takes them in this order.
+// - Order of locks: fork_mutexes (in whatever order users nest them: the fork handler takes all or none), then a
+//   slot's mutex, then the registry's.
 // Threads: any.
 // Cost: thread_slot() is a thread-local load; a thread's first take_thread_slot() a lock, and the C++ run time
 // may allocate to note that the thread's end matters. 16 KiB of zero pages.
@@ -64,8 +64,12 @@ public:
 private:
     friend struct fork_registry;
 
+    bool is_mine() const noexcept;
+    void set_owner(std::uint32_t id) noexcept;
+
     light_mutex mutex_;
-    std::uint32_t owner_ = 0; // the holder's thread id; written by the holder, read by others as a guess
+    std::uint32_t owner_ = 0;   // the holder's thread id; others read it, as a guess
+    bool held_at_fork_ = false; // by the forking thread; between prepare and the end of the fork
     fork_mutex* next_ = nullptr;
     fork_mutex* previous_ = nullptr;
 };
