@@ -15,7 +15,9 @@ arena::arena(const arena_options& options) noexcept : options_(options) {
     serials_ = beginning_serial_ = reinterpret_cast<std::uintptr_t>(this) << 17; // marks of two arenas differ
     next_chunk_bytes_ = options.chunk_bytes_min;
     if (options.first_chunk.size() >= detail::arena_first_chunk_bytes_min) {
-        open(adopt(options.first_chunk.data(), options.first_chunk.size(), 0));
+        spare_ = adopt(options.first_chunk.data(), options.first_chunk.size(), 0);
+        spare_bytes_ = spare_->room();
+        open_oldest_spare();
         publish();
     }
 }
@@ -29,6 +31,7 @@ arena::arena(arena&& from) noexcept : options_(from.options_) {
     from.options_.first_chunk = {};
     from.serials_ = from.beginning_serial_ = reinterpret_cast<std::uintptr_t>(&from) << 17;
     from.next_chunk_bytes_ = from.options_.chunk_bytes_min;
+    published_.held.store(held_bytes_, std::memory_order_relaxed); // the client knows that
     publish();
     from.publish();
 }
@@ -55,7 +58,6 @@ void arena::release() noexcept {
     next_chunk_bytes_ = options_.chunk_bytes_min;
     open_oldest_spare();
     publish();
-    tell_client();
 }
 
 void arena::reset() noexcept {
@@ -73,12 +75,8 @@ void* arena::allocate_slow(layout wanted) noexcept {
     wanted.size += wanted.size == 0;
     ALLOT_EXPECT(is_power_of_two(wanted.align), "arena '", options_.name.view(), "': an alignment of ",
                  wanted.align, " is not a power of two");
-    if (!is_valid(wanted)) {
-        refuse(wanted);
-        return nullptr;
-    }
     if (current_ && detail::fits(cursor_, end_, wanted)) return bump<&arena::allocate_slow>(wanted);
-    arena_chunk* const fresh = try_take_chunk(wanted);
+    arena_chunk* const fresh = is_valid(wanted) ? try_take_chunk(wanted) : (refuse(wanted), nullptr);
     honour_wish();
     if (!fresh) {
         ++refused_count_;

@@ -27,9 +27,12 @@ inline void* arena::bump(layout wanted) {
     return block;
 }
 
+// Publishes the totals, too: who only allocates and gives back in turns never comes to a slow path.
 inline void arena::settle(std::size_t size, std::uint64_t count) noexcept {
     const std::uint64_t gone = gone_bytes_.load(std::memory_order_relaxed);
     peak_live_bytes_ = std::max(peak_live_bytes_, total_bytes_ - gone);
+    published_.total_bytes.store(total_bytes_, std::memory_order_relaxed);
+    published_.total_count.store(total_count_, std::memory_order_relaxed);
     gone_bytes_.store(gone + size, std::memory_order_relaxed);
     gone_count_.store(gone_count_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
 }
