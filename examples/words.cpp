@@ -1,5 +1,5 @@
-// words: an index of a text, word → the lines that it stands in. Written as one writes it first; allot shows where its
-// memory goes.
+// words: an index of a text, word → the lines that it stands in. Written as one writes it first; allot shows
+// where its memory goes.
 //
 //     g++ -O2 -g examples/words.cpp -o /tmp/words
 //     scripts/allot run -- /tmp/words LICENSE

@@ -210,7 +210,8 @@ const CLI::Option* option_of(const CLI::App& parser, std::string_view token, int
     return parser.get_option_no_throw(std::string(token.substr(0, 2)));
 }
 
-// Moves `position` over this verb's flags, to the first argument that is none, or to `--`. Answers what is wrong.
+// Moves `position` over this verb's flags, to the first argument that is none, or to `--`. Answers what is
+// wrong.
 std::optional<std::string> verb::check_flags(int argc, char** argv, int& position) const {
     while (position < argc) {
         const std::string_view token = argv[position];

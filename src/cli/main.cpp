@@ -18,8 +18,8 @@ struct overloaded : Cases... {
     using Cases::operator()...;
 };
 
-// Where a standard descriptor is closed, the next file would get its number, and a message would be written into
-// it. The observed program still finds it closed: ours is closed on exec.
+// Where a standard descriptor is closed, the next file would get its number, and a message would be written
+// into it. The observed program still finds it closed: ours is closed on exec.
 void fill_standard_descriptors() {
     int opened = 0;
     do {

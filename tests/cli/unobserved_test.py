@@ -62,7 +62,8 @@ class Unobserved(FrontDoor):
         self.check([path], "a Go program")
 
     def test_a_program_that_becomes_a_static_one(self):
-        # It must live for the collector's next look at the processes, and the time a program has to attach: a pipe's writer keeps it.
+        # It must live for the collector's next look at the processes, and the time a program has to attach: a
+        # pipe's writer keeps it.
         path = os.path.join(self.folder, "x.allot")
         script = f"sleep 3 | {ALLOT} run -o {path} sh -c 'exec {program('still')} wait'"
         done = self.run_plain("bash", "-c", script)
@@ -87,7 +88,8 @@ class KilledItself(FrontDoor):
         words = [ALLOT, "run", "-o", "k.allot", "sh", "-c", f"{program('known')}; echo ready; read line"]
         child = subprocess.Popen(words, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.assertEqual(child.stdout.readline(), b"ready\n")
-        # The collector must have seen the process: what starts and ends within its last 20 ms is lost with it.
+        # The collector must have seen the process: what starts and ends within its last 20 ms is lost with
+        # it.
         for _ in range(200):
             so_far = self.allot("report", "--format", "json", "k.allot.partial")
             if b"/known" in so_far.stdout.split(b'"sites"')[0].replace(b"known; echo", b""):

@@ -8,9 +8,9 @@
 // without it.
 // Owns all it returns.
 // Threads: thread-compatible.
-// Cost: a new address 3 µs in a file with symbols only, 35 to 70 µs with debug information (its units' indices
-// included), a known one 0.05 to 0.5 µs; the first in a module up to 120 ms (libc with its debug file). Files
-// are mapped, not read.
+// Cost: a new address 3 µs in a file with symbols only, 35 to 70 µs with debug information (its units'
+// indices included), a known one 0.05 to 0.5 µs; the first in a module up to 120 ms (libc with its debug
+// file). Files are mapped, not read.
 //
 //     allot::debug_info names(shot.modules);
 //     for (const allot::source_frame& frame : names.frames(shot.sites[0].address))

@@ -48,7 +48,8 @@ void index(packed_reader& packed, std::uint32_t& value) {
     value -= 2;
 }
 
-// A parent stands before its child, most often close to it: 0 is cut, 1 the root, else the distance (≥ 1) + 1.
+// A parent stands before its child, most often close to it: 0 is cut, 1 the root, else the distance,
+// which is at least 1, plus 1.
 void parent(packed_writer& packed, const context_node& node, std::uint32_t self) {
     const bool mark = node.parent == context_node::root || node.parent == context_node::cut;
     packed(mark ? node.parent + 2 : self - node.parent + 1);
@@ -177,8 +178,8 @@ const char* wrong_context(const snapshot& all, std::size_t row) {
 
 constexpr std::uint32_t lost_modules_max = 1 << 16; // more than any process maps
 
-// Answers how many rows the table of modules must have for every reference to hold. References that no table could
-// hold lose their address.
+// Answers how many rows the table of modules must have for every reference to hold. References that no table
+// could hold lose their address.
 std::size_t modules_named(snapshot& all) {
     std::size_t named = 0;
     const auto see = [&](code_address& address) {

@@ -97,7 +97,8 @@ void put(bytes& recording, std::size_t place, T value) {
     std::memcpy(recording.data() + place, &value, sizeof value);
 }
 
-// Makes the checksums of a forged recording right, as a careful liar would: what is left to find are the lies.
+// Makes the checksums of a forged recording right, as a careful liar would: what is left to find are the
+// lies.
 void seal(bytes& recording) {
     const auto count = at<std::uint32_t>(recording, 24);
     for (std::uint32_t i = 0; i < count; ++i) {

@@ -70,8 +70,8 @@ struct code_address {
 };
 
 // The call tree: a node is one frame; its parent is its caller and stands before it in the table. A node with
-// numbers.allocations > 0 is a context: the whole stack from it outwards, its own address being the caller of the
-// allocation function.
+// numbers.allocations > 0 is a context: the whole stack from it outwards, its own address being the caller of
+// the allocation function.
 struct context_node {
     static constexpr std::uint32_t root = none;    // parent of a thread's outermost frame
     static constexpr std::uint32_t cut = none - 1; // parent where the stack is known no further out

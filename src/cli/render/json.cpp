@@ -14,13 +14,15 @@
 namespace allot::cli {
 namespace {
 
-// What rapidjson writes to.
+// What rapidjson writes to; the names are its own.
+// NOLINTBEGIN(readability-identifier-naming)
 struct stream {
     using Ch = char;
     output& out;
     void Put(char c) { out.put(c); }
     void Flush() {} // the caller flushes at the end
 };
+// NOLINTEND(readability-identifier-naming)
 
 class json_report {
 public:

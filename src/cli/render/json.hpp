@@ -1,7 +1,7 @@
 // json: a snapshot as one JSON object, for programs.
 //
-// The names and their meaning are fixed once published (docs/numbers.md says what each number means). Bytes and
-// counts are integers. Texts from outside are valid UTF-8: broken bytes become U+FFFD.
+// The names and their meaning are fixed once published (docs/numbers.md says what each number means). Bytes
+// and counts are integers. Texts from outside are valid UTF-8: broken bytes become U+FFFD.
 // Use it for anything that reads numbers; folded() for flame graphs. Owns nothing. Threads: one.
 // Cost: streamed; naming every address of the contexts dominates.
 //

@@ -31,7 +31,8 @@ process_exit end_of_program(const snapshot& shot);
 // Processes, where each exec has made a row of its own.
 std::uint64_t process_count(const snapshot& shot);
 
-// The command line for people, cleaned and cut to `columns`, the program without its folder; the executable where no command is known.
+// The command line for people, cleaned and cut to `columns`, the program without its folder; the executable
+// where no command is known.
 std::string command_text(const process_row& process, std::size_t columns);
 
 // The program's name without folders.

@@ -1,7 +1,7 @@
 // numbers: how allot writes sizes, counts, shares and times for people.
 //
-// Use these in every text that people read; machines get plain integers. Binary units (1 KiB = 1024 bytes), one
-// digit after the point, separators in counts, no locale.
+// Use these in every text that people read; machines get plain integers. Binary units (1 KiB = 1024 bytes),
+// one digit after the point, separators in counts, no locale.
 // Owns what it returns. Threads: safe. Cost: a formatting call each.
 //
 //     bytes_text(12'897'484) == "12.3 MiB";   bytes_text(999) == "999 B";

@@ -11,6 +11,7 @@
 //     }
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -42,7 +43,7 @@ public:
     bool reader_gone() const noexcept;
 
 private:
-    static constexpr std::size_t buffer_bytes = 64 * 1024;
+    static constexpr std::size_t buffer_bytes = std::size_t{64} * 1024;
     std::string buffer_;
     int descriptor_;
     int error_number_ = 0;

@@ -1,7 +1,7 @@
 // tree: the call tree as text, from the outermost function inwards.
 //
-// A chain of functions that each only call the next stands on one indentation, so that deep stacks stay readable.
-// Owns nothing. Threads: one. Cost: that of make_call_tree.
+// A chain of functions that each only call the next stands on one indentation, so that deep stacks stay
+// readable. Owns nothing. Threads: one. Cost: that of make_call_tree.
 //
 //     allot::cli::write_call_tree(shot, names, options, out, false);
 #pragma once

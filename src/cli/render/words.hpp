@@ -1,7 +1,7 @@
 // words: texts from outside (names of functions, files, programs) made fit for a terminal.
 //
-// Use them on every such text before it is shown to people: a recording may come from anywhere. They never change
-// what machines read (JSON has its own rules).
+// Use them on every such text before it is shown to people: a recording may come from anywhere. They never
+// change what machines read (JSON has its own rules).
 // Owns what it returns. Threads: safe. Cost: linear.
 //
 //     clean("a\x1b[31mb") == "a?[31mb";
