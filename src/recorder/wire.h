@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define ALLOT_WIRE_MAGIC "ALLOTSEG" /* 8 bytes, no terminator */
-#define ALLOT_WIRE_VERSION 1u
+#define ALLOT_WIRE_VERSION 2u
 #define ALLOT_WIRE_ENVIRONMENT "ALLOT_SEGMENT" /* absolute path of the segment file, beside LD_PRELOAD */
 
 enum allot_wire_mode { ALLOT_MODE_COUNT = 1, ALLOT_MODE_FULL = 2 };
@@ -74,6 +74,8 @@ struct allot_wire_header {
     uint64_t batch_bytes;         /* count mode: a thread adds to the sums when its own change exceeds this */
     uint64_t started_realtime_ns; /* collector: CLOCK_REALTIME at the start */
     uint64_t collected_offset; /* collector: where its own tables begin, see recorder/collector; 0 = none */
+    uint32_t thread_end;  /* (shared) no thread entry from here on was ever claimed: raised before a claim */
+    uint32_t thread_hint; /* (shared) where a claim begins to look: set by claims, lowered by the collector */
 };
 
 /* Written by the owner thread only, with single add instructions, so that a signal handler on the same thread cannot

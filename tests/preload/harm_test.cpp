@@ -54,7 +54,7 @@ TEST(harm, a_segment_that_is_not_one_is_left_alone) {
     using spoil = std::function<void(test_segment&)>;
     const std::pair<const char*, spoil> ways[] = {
         {"magic", [](auto& s) { s.header().magic[0] = 'B'; }},
-        {"version", [](auto& s) { s.header().version = 2; }},
+        {"version", [](auto& s) { ++s.header().version; }},
         {"mode", [](auto& s) { s.header().mode = 3; }},
         {"longer than the file", [](auto& s) { s.header().segment_bytes += 1; }},
         {"cut", [](auto& s) { EXPECT_EQ(truncate(s.path().c_str(), 8192), 0); }},

@@ -67,6 +67,7 @@ TEST_P(threads, have_each_their_own_id) {
     for (std::uint32_t i = 0; i != segment.header().thread_count; ++i)
         if (segment.thread(i).tid != 0) ids.insert(segment.thread(i).tid);
     EXPECT_EQ(ids.size(), 5u);
+    EXPECT_EQ(segment.header().thread_end, 5u); // what nobody used, nobody needs to look at
     EXPECT_EQ(*ids.begin(), segment.only_process().entry.pid);
 }
 

@@ -191,22 +191,14 @@ void run::make_collector(int pid) {
 }
 
 void run::observe(recorder::child_process& child) {
-    constexpr std::uint64_t nap_ns_min = 200'000; // a ring lasts some milliseconds
-    constexpr std::uint64_t nap_ns_max =
-        2'000'000; // what a program may wait when it starts after a long rest
-    std::uint64_t nap_ns = nap_ns_min;
     if (collector_ == nullptr) {
         while (!child.wait(1'000'000'000)) {
         }
         return;
     }
-    for (;;) {
-        const bool busy = collector_->poll();
-        nap_ns = busy ? nap_ns_min : std::min(nap_ns + nap_ns / 64, nap_ns_max);
-        if (child.wait(busy ? 0 : nap_ns)) {
-            break;
-        }
-    }
+    do {
+        collector_->poll();
+    } while (!child.wait(collector_->rest_ns()));
     const recorder::child_end& end = child.ended();
     snapshot shot = collector_->finish(end.wait_status, end.peak_rss_bytes);
     if (!shot.processes.empty() && !seen_.observed) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <recorder/collector/accounts.hpp>
 #include <recorder/collector/merger.hpp>
+#include <recorder/collector/pace.hpp>
 #include <recorder/collector/processes.hpp>
 #include <recorder/collector/snapshot_builder.hpp>
 #include <recorder/collector/threads.hpp>
@@ -16,7 +17,8 @@ namespace {
 
 // A thread's `busy` may be seen this much later than the stamp that it took after setting it: 65,000 cycles.
 constexpr std::uint64_t visibility = 1u << 13;
-constexpr std::uint64_t names_interval_ns = 20'000'000;
+// Threads get their names soon after they start, or much later.
+constexpr std::uint64_t names_interval_min_ns = 20'000'000, names_interval_max_ns = 320'000'000;
 constexpr std::uint64_t threads_interval_ns = 5'000'000;
 constexpr std::uint64_t stop_patience_ns =
     50'000'000;                           // for hooks in the middle of an event at the recording's end
@@ -40,10 +42,14 @@ struct collector::state {
           processes_(file_, all_, tree_, options.inspector),
           threads_(file_, all_, processes_),
           merge_(options.held_bytes_max),
+          pace_(file_.mode()),
           owners_(file_.ring_count()) {}
 
-    bool tick(std::uint64_t limit);
+    enum class ends { now_and_then, now };
+    bool tick(std::uint64_t limit, ends look_for = ends::now_and_then);
+    void find_threads(std::uint64_t now_ns, bool& changed);
     bool look_at_rings(std::uint64_t limit);
+    std::uint32_t fill_of(std::uint32_t ring);
     void open_ring(std::uint32_t ring);
     bool drain(std::uint64_t limit);
     void give_room(std::uint32_t ring);
@@ -71,10 +77,12 @@ struct collector::state {
     processes processes_;
     threads threads_;
     merger merge_;
+    pace pace_;
     std::vector<ring_owner> owners_;        // by ring, of open ones
     std::vector<std::uint32_t> to_release_; // process records whose events are all taken in
     std::uint32_t root_pid_ = 0;
-    std::uint64_t names_ns_ = 0, threads_ns_ = 0;
+    std::uint32_t fill_ = 0; // of the fullest ring, in parts of pace::whole_ring
+    std::uint64_t names_ns_ = 0, names_interval_ns_ = names_interval_min_ns, threads_ns_ = 0;
     bool overflow_ = false; // a ring is shared: then threads are found without one
 };
 
@@ -109,38 +117,47 @@ const std::string& collector::segment_path() const noexcept { return state_->pat
 void collector::set_root(std::uint32_t pid) noexcept { state_->root_pid_ = pid; }
 result<void> collector::remove_segment() { return remove_file(state_->path_); }
 bool collector::poll() { return state_->tick(wire_stamp() - visibility); }
+std::uint64_t collector::rest_ns() const noexcept { return state_->pace_.rest_ns(); }
 
-bool collector::state::tick(std::uint64_t limit) {
+bool collector::state::tick(std::uint64_t limit, ends look_for) {
     const std::uint64_t now_ns = monotonic_ns();
     all_.head().last_monotonic_ns = now_ns;
     __atomic_fetch_add(&file_.header().heartbeat, 1u, __ATOMIC_RELAXED);
     // Ends are looked for first: what has ended by then is known in full below.
-    bool busy = processes_.look(limit, now_ns);
-    if (overflow_ || now_ns - threads_ns_ >= threads_interval_ns) {
-        threads_ns_ = now_ns;
-        busy = threads_.find_new() || busy;
-    }
-    busy = look_at_rings(limit) || busy;
+    bool changed = processes_.look(limit, now_ns, look_for == ends::now);
+    find_threads(now_ns, changed);
+    changed = look_at_rings(limit) || changed;
     begin_ends(limit);
-    busy = drain(limit) || busy;
-    busy = free_rings() || busy;
-    busy = threads_.free_ended([&](std::uint32_t entry) {
+    const bool given = drain(limit);
+    changed = free_rings() || changed;
+    changed = threads_.free_ended([&](std::uint32_t entry) {
         const std::uint32_t ring = file_.thread(entry)->ring;
         return ring == 0 || ring > file_.ring_count() || !merge_.is_open(ring - 1) ||
                owners_[ring - 1].thread_entry != entry;
-    }) || busy;
-    busy = finish_ends() || busy;
+    }) || changed;
+    changed = finish_ends() || changed;
     file_.grow_pages();
-    if (now_ns - names_ns_ >= names_interval_ns) {
+    if (now_ns - names_ns_ >= names_interval_ns_) {
         names_ns_ = now_ns;
+        names_interval_ns_ = std::min(names_interval_ns_ * 2, names_interval_max_ns);
         threads_.refresh_names(32);
     }
-    return busy;
+    pace_.looked({.now_ns = now_ns, .fill = fill_, .given = given, .changed = changed});
+    return changed || given;
+}
+
+void collector::state::find_threads(std::uint64_t now_ns, bool& changed) {
+    if (!overflow_ && now_ns - threads_ns_ < threads_interval_ns) return;
+    threads_ns_ = now_ns;
+    if (!threads_.find_new()) return;
+    names_interval_ns_ = names_interval_min_ns;
+    changed = true;
 }
 
 // Opens rings that have a new producer, looks at the threads, then at how far each ring was written: in this
 // order, so that a thread seen outside of its hooks has published what it stamped before `limit`.
 bool collector::state::look_at_rings(std::uint64_t limit) {
+    fill_ = 0;
     bool changed = false;
     for (std::uint32_t ring = 0; ring < file_.ring_count(); ++ring)
         if (!merge_.is_open(ring) &&
@@ -158,9 +175,17 @@ bool collector::state::look_at_rings(std::uint64_t limit) {
                                                            : threads_.horizon(owner.thread_entry);
         if (at_end) horizon = merger::for_ever;
         source.reader.extend(__atomic_load_n(&file_.ring(ring)->head, __ATOMIC_ACQUIRE));
+        fill_ = std::max(fill_, fill_of(ring));
         source.horizon = std::max({source.horizon, horizon, source.reader.stamp()});
     }
     return changed;
+}
+
+std::uint32_t collector::state::fill_of(std::uint32_t ring) {
+    const std::uint64_t words = file_.ring_word_count();
+    const std::uint64_t unread = __atomic_load_n(&file_.ring(ring)->head, __ATOMIC_RELAXED) -
+                                 __atomic_load_n(&file_.ring(ring)->tail, __ATOMIC_RELAXED);
+    return static_cast<std::uint32_t>((std::min(unread, words) * pace::whole_ring + words - 1) / words);
 }
 
 void collector::state::open_ring(std::uint32_t ring) {
@@ -301,7 +326,8 @@ void collector::state::release(processes::process& which) {
 // all.
 void collector::state::settle_count_mode(processes::process& which) {
     std::int64_t unflushed_max = 0;
-    for (std::uint32_t entry = 0; entry < file_.thread_count(); ++entry)
+    const std::uint32_t end = file_.thread_end();
+    for (std::uint32_t entry = 0; entry < end; ++entry)
         if (const allot_wire_thread& thread = *file_.thread(entry);
             thread.process_serial == which.serial &&
             __atomic_load_n(&thread.state, __ATOMIC_ACQUIRE) >= ALLOT_LIVE)
@@ -324,10 +350,11 @@ void collector::state::settle_count_mode(processes::process& which) {
 void collector::state::stop() {
     __atomic_store_n(&file_.header().stop, 1u, __ATOMIC_SEQ_CST);
     const std::uint64_t begun_ns = monotonic_ns();
+    const std::uint32_t end = file_.thread_end();
     auto in_hook = [&] {
         for (const auto& process : processes_.all())
             if (!process->ended && process->entry != none)
-                for (std::uint32_t entry = 0; entry < file_.thread_count(); ++entry)
+                for (std::uint32_t entry = 0; entry < end; ++entry)
                     if (const allot_wire_thread& thread = *file_.thread(entry);
                         thread.process_serial == process->serial &&
                         __atomic_load_n(&thread.state, __ATOMIC_ACQUIRE) == ALLOT_LIVE &&
@@ -340,12 +367,12 @@ void collector::state::stop() {
 
 snapshot collector::finish(int wait_status, std::uint64_t peak_rss_bytes) {
     state& all = *state_;
-    all.tick(wire_stamp() - visibility);
+    all.tick(wire_stamp() - visibility, state::ends::now);
     all.stop();
     all.processes_.finish(all.root_pid_, wait_status, all.options_.root_command);
     all.threads_.find_new();
     all.threads_.assume_idle();
-    all.tick(merger::for_ever);
+    all.tick(merger::for_ever, state::ends::now);
     // What is still running keeps its entries: its counters are read where they are, its live blocks are live
     // at exit.
     for (const auto& process : all.processes_.all()) all.books_.close_process(process->record);

@@ -13,8 +13,10 @@
 //     if (!made) return made.error();
 //     collector& collect = **made;
 //     collect.set_root(child_pid); // between fork and the child's exec
-//     while (!child_has_ended(&status, &peak_rss_bytes))
-//         if (!collect.poll()) sleep_us(500);
+//     while (!child_has_ended(&status, &peak_rss_bytes)) {
+//         collect.poll();
+//         sleep_ns(collect.rest_ns());
+//     }
 //     snapshot all = collect.finish(status, peak_rss_bytes);
 //     collect.remove_segment(); // once `all` is written
 #pragma once
@@ -61,6 +63,9 @@ public:
     // One look at everything. True: there was something to do, come again at once; false: 0.2–1 ms can wait.
     // Call it at least every 50 ms while the program lives: without its heartbeat hooks drop events.
     bool poll();
+
+    // How long may be slept until the next poll(): then no ring is full but after a sudden burst.
+    std::uint64_t rest_ns() const noexcept;
 
     // The root has ended with this status (as waitpid gives it). Takes in what is left, sets `stop` and
     // answers. peak_rss_bytes: the greatest of the tree, from wait4's rusage. Call it once; poll() no more.

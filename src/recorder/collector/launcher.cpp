@@ -277,8 +277,11 @@ bool child_process::wait(std::uint64_t nap_ns) {
     constexpr std::uint64_t second = 1'000'000'000;
     const timespec nap{.tv_sec = static_cast<time_t>(nap_ns / second),
                        .tv_nsec = static_cast<long>(nap_ns % second)};
-    ppoll(&ended, 1, &nap, &mask);
+    const int events = ppoll(&ended, 1, &nap, &mask);
     pass_signals_on();
+    if (events <= 0 && pid_descriptor_ >= 0) {
+        return false;
+    }
     int status = 0;
     rusage usage{};
     pid_t got = 0;

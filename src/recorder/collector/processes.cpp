@@ -16,6 +16,7 @@ namespace allot::recorder {
 namespace {
 
 constexpr std::uint64_t programs_interval_ns = 20'000'000;
+constexpr std::uint64_t ends_interval_ns = 5'000'000;
 constexpr std::uint64_t attach_time_ns = 60'000'000; // from an exec to the new program's entry, generously
 constexpr std::size_t command_bytes_max = 64 * 1024;
 
@@ -68,9 +69,12 @@ processes::~processes() {
         if (each->pidfd >= 0) ::close(each->pidfd);
 }
 
-bool processes::look(std::uint64_t now_stamp, std::uint64_t now_ns) {
+bool processes::look(std::uint64_t now_stamp, std::uint64_t now_ns, bool ends_now) {
     bool changed = find_new();
-    changed = find_ends(now_stamp) || changed;
+    if (ends_now || now_ns - ends_ns_ >= ends_interval_ns) {
+        ends_ns_ = now_ns;
+        changed = find_ends(now_stamp) || changed;
+    }
     if (now_ns - programs_ns_ >= programs_interval_ns) {
         programs_ns_ = now_ns;
         look_at_programs(now_stamp, now_ns);
@@ -225,8 +229,8 @@ void processes::look_at_program(process& which, std::uint64_t now_stamp, std::ui
         struct stat named{};
         const bool early = which.changed_ns == 0 && !which.executable.empty() &&
                            ::stat(which.executable.c_str(), &named) == 0 &&
-                           read_link(which.pid, "root") == "/" &&
                            (named.st_dev != status.st_dev || named.st_ino != status.st_ino) &&
+                           read_link(which.pid, "root") == "/" &&
                            read_link(which.pid, "exe") != which.executable + " (deleted)";
         if (early) { // so that the next look sees the change as well
             which.device = named.st_dev;

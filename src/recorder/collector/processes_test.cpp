@@ -211,9 +211,11 @@ TEST(processes, reuses_rings_and_entries_of_threads_that_end) {
     const std::uint32_t main = process.node(0x1000, ALLOT_NODE_ROOT);
     for (std::uint32_t i = 0; i < 2000; ++i) {
         fake_thread thread(process, i + 1);
+        process.header().thread_hint = thread.index() + 1;
         thread.allocate(0x1000 + i * 16, 8, main);
         thread.end();
         ASSERT_TRUE(run.poll_until([&] { return process.ring(thread.ring()).state == ALLOT_FREE; }));
+        ASSERT_TRUE(run.poll_until([&] { return process.header().thread_hint == thread.index(); }));
     }
     const snapshot all = run.collect->finish(0, 0);
     EXPECT_EQ(all.totals.allocations, 2000u);

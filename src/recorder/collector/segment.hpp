@@ -14,6 +14,7 @@
 //     seen->header().mode;            // ALLOT_MODE_FULL
 #pragma once
 
+#include <algorithm>
 #include <allot/core/result.hpp>
 #include <allot/observability/snapshot.hpp>
 #include <allot/platform/mapped_file.hpp>
@@ -40,6 +41,10 @@ public:
     recording_mode mode() const noexcept { return mode_; }
     std::uint32_t process_count() const noexcept { return process_count_; }
     std::uint32_t thread_count() const noexcept { return thread_count_; }
+    // No thread entry from here on was ever claimed.
+    std::uint32_t thread_end() const noexcept {
+        return std::min(__atomic_load_n(&header().thread_end, __ATOMIC_ACQUIRE), thread_count_);
+    }
     std::uint32_t ring_count() const noexcept { return ring_count_; }
     std::uint64_t ring_word_count() const noexcept { return ring_words_; }
     std::uint32_t page_count_max() const noexcept { return page_count_max_; }

@@ -142,7 +142,7 @@ TEST(segment, refuses_a_header_with_any_place_or_size_out_of_range) {
     };
     using header = allot_wire_header;
     EXPECT_TRUE(opens(0, static_cast<unsigned char>(good[0]), 1));
-    EXPECT_FALSE(opens(offsetof(header, version), 2, 4));
+    EXPECT_FALSE(opens(offsetof(header, version), ALLOT_WIRE_VERSION + 1, 4));
     EXPECT_FALSE(opens(offsetof(header, mode), 7, 4));
     for (std::size_t at :
          {offsetof(header, process_offset), offsetof(header, thread_offset), offsetof(header, ring_offset),

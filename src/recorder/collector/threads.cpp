@@ -40,7 +40,8 @@ threads::threads(segment& file, tables& all, processes& owners)
 
 bool threads::find_new() {
     bool changed = false;
-    for (std::uint32_t entry = 0; entry < file_.thread_count(); ++entry)
+    const std::uint32_t end = file_.thread_end();
+    for (std::uint32_t entry = 0; entry < end; ++entry)
         if (known_[entry].process_serial == 0 &&
             __atomic_load_n(&file_.thread(entry)->state, __ATOMIC_RELAXED) >= ALLOT_LIVE)
             changed = enter(entry) || changed;
@@ -140,10 +141,13 @@ void threads::free_entry(std::uint32_t entry) {
     wire.live_headroom_bytes = wire.live_unflushed_max_bytes = 0;
     wire.busy = 0;
     __atomic_store_n(&wire.state, unsigned{ALLOT_FREE}, __ATOMIC_RELEASE);
+    std::uint32_t& hint = file_.header().thread_hint;
+    if (__atomic_load_n(&hint, __ATOMIC_RELAXED) > entry) __atomic_store_n(&hint, entry, __ATOMIC_RELAXED);
 }
 
 void threads::free_all_of(const processes::process& which) {
-    for (std::uint32_t entry = 0; entry < file_.thread_count(); ++entry) {
+    const std::uint32_t end = file_.thread_end();
+    for (std::uint32_t entry = 0; entry < end; ++entry) {
         allot_wire_thread& wire = *file_.thread(entry);
         const bool is_new = known_[entry].process_serial == 0 && wire.process_serial == which.serial;
         if (is_new) enter(entry); // it came and went between two looks

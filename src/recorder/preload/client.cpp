@@ -32,7 +32,8 @@ int process_totals(allot_client_totals* into) noexcept {
     allot_client_totals sum{};
     sum.size = sizeof sum;
     add_counters(sum, process->entry->ended);
-    for (std::uint32_t i = 0; i != ALLOT_FIXED.segment.thread_count; ++i) {
+    const std::uint32_t end = ALLOT_FIXED.segment.thread_end();
+    for (std::uint32_t i = 0; i != end; ++i) {
         const allot_wire_thread* entry = ALLOT_FIXED.segment.thread(i);
         // An ended thread's counters stay in its entry until the collector moves them into the process's.
         const std::uint32_t state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);

@@ -12,16 +12,7 @@ namespace {
 std::uint32_t program_attached; // plain memory: a forked child reads its parent's 1
 
 allot_wire_process* claim(const segment_view& segment, std::uint32_t pid, std::uint32_t& index) noexcept {
-    for (std::uint32_t i = 0; i != segment.process_count; ++i) {
-        index = (pid + i) % segment.process_count;
-        allot_wire_process* entry = segment.process(index);
-        std::uint32_t expected = ALLOT_FREE;
-        if (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) == ALLOT_FREE &&
-            __atomic_compare_exchange_n(&entry->state, &expected, ALLOT_CLAIMED, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
-            return entry;
-    }
-    return nullptr;
+    return claim_free(segment.process_count, pid, index, [&](std::uint32_t i) { return segment.process(i); });
 }
 
 // All but the state, which the claim owns.

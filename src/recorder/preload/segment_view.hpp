@@ -53,7 +53,29 @@ struct segment_view {
         return reinterpret_cast<allot_wire_node*>(page(id / ALLOT_WIRE_NODES_PER_PAGE)) +
                id % ALLOT_WIRE_NODES_PER_PAGE;
     }
+    // No thread entry from here on was ever claimed.
+    std::uint32_t thread_end() const noexcept {
+        const std::uint32_t end = __atomic_load_n(&header->thread_end, __ATOMIC_ACQUIRE);
+        return end < thread_count ? end : thread_count;
+    }
     bool stopped() const noexcept { return __atomic_load_n(&header->stop, __ATOMIC_RELAXED) != 0; }
 };
+
+// Takes the first free one of `count` entries from `hint` on, the end joined to the beginning, and says which.
+// `at` answers the entry for an index. Null: none is free.
+template <class At>
+auto claim_free(std::uint32_t count, std::uint32_t hint, std::uint32_t& index, At&& at) noexcept
+    -> decltype(at(index)) {
+    for (std::uint32_t i = 0; i != count; ++i) {
+        index = (hint + i) % count;
+        auto* entry = at(index);
+        std::uint32_t expected = ALLOT_FREE;
+        if (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) == ALLOT_FREE &&
+            __atomic_compare_exchange_n(&entry->state, &expected, ALLOT_CLAIMED, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+            return entry;
+    }
+    return nullptr;
+}
 
 } // namespace allot::recorder

@@ -24,18 +24,20 @@ std::uint32_t id_of_thread(const process_state& process, bool first) noexcept {
                                                    ALLOT_FIXED.control_block_tid_offset);
 }
 
-allot_wire_thread* claim_entry(const segment_view& segment, std::uint32_t hint,
-                               std::uint32_t& index) noexcept {
-    for (std::uint32_t i = 0; i != segment.thread_count; ++i) {
-        index = (hint + i) % segment.thread_count;
-        allot_wire_thread* entry = segment.thread(index);
-        std::uint32_t expected = ALLOT_FREE;
-        if (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) == ALLOT_FREE &&
-            __atomic_compare_exchange_n(&entry->state, &expected, ALLOT_CLAIMED, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
-            return entry;
-    }
-    return nullptr;
+// From low indexes on, so that the collector need not look at thousands that nobody uses. The end is raised before
+// the claim: an entry whose claimer was killed at once is found all the same.
+allot_wire_thread* claim_entry(const segment_view& segment, std::uint32_t& index) noexcept {
+    allot_wire_header& header = *segment.header;
+    const std::uint32_t hint = __atomic_load_n(&header.thread_hint, __ATOMIC_RELAXED) % segment.thread_count;
+    allot_wire_thread* entry = claim_free(segment.thread_count, hint, index, [&](std::uint32_t i) {
+        std::uint32_t end = __atomic_load_n(&header.thread_end, __ATOMIC_RELAXED);
+        while (end <= i && !__atomic_compare_exchange_n(&header.thread_end, &end, i + 1, true,
+                                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        }
+        return segment.thread(i);
+    });
+    if (entry != nullptr) __atomic_store_n(&header.thread_hint, index + 1, __ATOMIC_RELAXED);
+    return entry;
 }
 
 // Index + 1 of the ring, 0: none. A process's first ring may be any; the rest leave a quarter to other
@@ -48,20 +50,15 @@ std::uint32_t claim_ring(const process_state& process, std::uint32_t thread, boo
             unused += __atomic_load_n(&segment.ring(i)->state, __ATOMIC_RELAXED) == ALLOT_FREE;
         if (unused <= segment.ring_count / 4) return 0;
     }
-    for (std::uint32_t i = 0; i != segment.ring_count; ++i) {
-        allot_wire_ring* ring = segment.ring(i);
-        std::uint32_t expected = ALLOT_FREE;
-        if (__atomic_load_n(&ring->state, __ATOMIC_RELAXED) != ALLOT_FREE ||
-            !__atomic_compare_exchange_n(&ring->state, &expected, ALLOT_CLAIMED, false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_RELAXED))
-            continue;
-        ring->process = process.index;
-        ring->process_serial = process.serial;
-        ring->thread = thread;
-        ring->base_stamp = __builtin_ia32_rdtsc() >> ALLOT_WIRE_STAMP_SHIFT;
-        return i + 1;
-    }
-    return 0;
+    std::uint32_t index = 0;
+    allot_wire_ring* ring =
+        claim_free(segment.ring_count, 0, index, [&](std::uint32_t i) { return segment.ring(i); });
+    if (ring == nullptr) return 0;
+    ring->process = process.index;
+    ring->process_serial = process.serial;
+    ring->thread = thread;
+    ring->base_stamp = __builtin_ia32_rdtsc() >> ALLOT_WIRE_STAMP_SHIFT;
+    return index + 1;
 }
 
 void open_ring(ring_producer& out, std::uint32_t ring) noexcept {
@@ -136,7 +133,7 @@ allot_wire_thread* attach_thread(process_state& process) noexcept {
     const bool first = __atomic_exchange_n(&process.has_threads, 1, __ATOMIC_RELAXED) == 0;
     const std::uint32_t tid = id_of_thread(process, first);
     std::uint32_t index = 0;
-    allot_wire_thread* entry = claim_entry(segment, tid, index);
+    allot_wire_thread* entry = claim_entry(segment, index);
     if (entry == nullptr) {
         current_slot = &past_end.slot;
         return nullptr;

@@ -108,6 +108,10 @@ public:
             entry.tid = tid;
             entry.process = index_;
             entry.process_serial = serial_;
+            std::uint32_t end = __atomic_load_n(&header().thread_end, __ATOMIC_RELAXED);
+            while (end <= index && !__atomic_compare_exchange_n(&header().thread_end, &end, index + 1, true,
+                                                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            }
             return index;
         }
         std::abort();
