@@ -1,5 +1,11 @@
 #include "parts.hpp"
 
+#include <allot/governance/budget.hpp>
+#include <allot/governance/budgeted_source.hpp>
+#include <allot/governance/ledger.hpp>
+#include <allot/governance/listed_source.hpp>
+#include <allot/governance/tagged_heap.hpp>
+#include <allot/governance/tracked_source.hpp>
 #include <allot/source/buffer_source.hpp>
 #include <allot/source/fallback_source.hpp>
 #include <allot/source/malloc_source.hpp>
@@ -9,6 +15,7 @@
 #include <allot/source/region.hpp>
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
+#include <allot/structure/pool.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/failing_source.hpp>
 #include <allot/testing/leak_check.hpp>
@@ -81,6 +88,35 @@ const part all_decorators[] = {
          tower.put_source<leak_check>(
              tower.top(), leak_check_options{.on_finding = on_finding::collect, .frame_count = 0});
      }},
+    {"budgeted_source",
+     [](stack& tower) {
+         auto& limit = tower.put<budget>([](budget& left) { return stack::live_of(left); },
+                                         budget_options{.upstream = &tower.bottom()});
+         tower.put_source<budgeted_source>(
+             budgeted_source_options{.upstream = &tower.top(), .limit = &limit});
+     }},
+    {"tracked_source",
+     [](stack& tower) {
+         auto& books =
+             tower.put<ledger>([](ledger& left) { return stack::text_of_live(left.usage_of_tree(tag())); },
+                               ledger_options{.upstream = &tower.bottom()});
+         tower.put_source<tracked_source>(
+             tracked_source_options{.upstream = &tower.top(), .books = &books, .whose = tags::node});
+     }},
+    {"listed_source",
+     [](stack& tower) {
+         tower.put_source<listed_source>(listed_source_options{.upstream = &tower.top()});
+         spend(tower, tower.limits.align_max);
+     }},
+    {"tagged_heap",
+     [](stack& tower) {
+         if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());
+         auto& heap = tower.put<tagged_heap>(
+             [](tagged_heap& left) { return stack::text_of_live(left.usage(tags::node)); },
+             tagged_heap_options{.upstream = &tower.top()});
+         tower.set_top(heap.source(tags::node));
+         spend(tower, tower.limits.align_max);
+     }},
 };
 
 const part all_structures[] = {
@@ -88,6 +124,13 @@ const part all_structures[] = {
      [](stack& tower) {
          auto& it = tower.put_source<arena>(arena_options{.upstream = &tower.top(), .above = tower.above()});
          tower.ends_in_bulk([&it] { it.reset(); });
+     }},
+    {"pool",
+     [](stack& tower) {
+         constexpr layout slot{.size = 4096, .align = 64};
+         tower.put_source<pool>(pool_options{.slot = slot, .upstream = &tower.top()});
+         tower.limits.size_max = slot.size;
+         tower.limits.align_max = slot.align;
      }},
 };
 

@@ -86,10 +86,12 @@ public:
 
     template <class Source>
     static std::string live_of(Source& source) {
-        usage now = source.describe().usage;
-        if constexpr (requires { source.usage(); }) now = source.usage(); // the owner's exact form
-        return text_of_live(now);
+        if constexpr (requires { source.usage(); }) // the owner's exact form
+            return text_of_live(source.usage());
+        else
+            return text_of_live(source.describe().usage);
     }
+    static std::string text_of_live(const usage& now);
 
 private:
     class relay final : public bulk_observer {
@@ -114,7 +116,6 @@ private:
         std::shared_ptr<void> it;
         std::function<std::string()> remains;
     };
-    static std::string text_of_live(const usage& now);
 
     std::string name_;
     memory_source* bottom_ = nullptr;
