@@ -34,6 +34,7 @@
 //     allot: fatal: arena 'NAME': a scope ends before a newer one
 //     allot: fatal: arena 'NAME': reset (or release, move, end) with N open scopes
 //     allot: fatal: arena 'NAME': reset (or release, rewind) by a destructor that the arena runs
+//     allot: fatal: arena 'NAME': an alignment of N is not a power of two
 //     allot: fatal: arena 'NAME': chunks of M bytes at most and of N at least
 #pragma once
 
@@ -181,7 +182,7 @@ private:
     detail::arena_chunk* try_take_chunk(layout wanted) noexcept;
     detail::arena_chunk* try_grow(layout wanted) noexcept;
     detail::arena_chunk* adopt(std::byte* memory, std::size_t size, std::size_t align) noexcept;
-    detail::arena_chunk* find_chunk(const std::byte* address) const noexcept;
+    detail::arena_chunk* find_chunk(const std::byte* address, std::size_t size) const noexcept;
     void open(detail::arena_chunk* chunk) noexcept;
     void open_oldest_spare() noexcept;
     void drop_chunks(const detail::arena_frame* to) noexcept;

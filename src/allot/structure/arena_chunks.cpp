@@ -157,7 +157,7 @@ void arena::honour_wish() noexcept {
 }
 
 // The chunk in use that the address lies in; nullptr where that was not looked for to the end.
-arena_chunk* arena::find_chunk(const std::byte* address) const noexcept {
+arena_chunk* arena::find_chunk(const std::byte* address, std::size_t size) const noexcept {
     std::size_t steps = newest_mark_ || checks == check_level::full ? std::numeric_limits<std::size_t>::max()
                         : checks == check_level::on                 ? checked_chunks_max
                                                                     : 0;
@@ -165,7 +165,7 @@ arena_chunk* arena::find_chunk(const std::byte* address) const noexcept {
         if (steps-- == 0) return nullptr;
         if (chunk->contains(address)) return chunk;
     }
-    if constexpr (checks >= check_level::on) fatal_block(address, 0);
+    if constexpr (checks >= check_level::on) fatal_block(address, size);
     return nullptr;
 }
 

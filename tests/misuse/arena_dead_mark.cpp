@@ -1,0 +1,9 @@
+#include <allot/structure/arena.hpp>
+
+int main() {
+    allot::arena request({.name = "request"});
+    (void)request.allocate(16);
+    const allot::arena_mark mark = request.mark();
+    request.reset();
+    request.rewind(mark);
+}

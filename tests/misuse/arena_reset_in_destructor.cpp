@@ -1,0 +1,13 @@
+#include <allot/structure/arena.hpp>
+
+struct resets {
+    allot::arena& target;
+    explicit resets(allot::arena& of) noexcept : target(of) {}
+    ~resets() { target.reset(); }
+};
+
+int main() {
+    allot::arena request({.name = "request"});
+    request.make_owned<resets>(request);
+    request.reset();
+}
