@@ -53,7 +53,8 @@ source_description arena::do_describe() const noexcept {
     seen.held_bytes = published_.held.load(relaxed);
     seen.peak_held_bytes = published_.peak_held.load(relaxed);
     seen.held_count = published_.held_count.load(relaxed);
-    seen.free_bytes = published_.free.load(relaxed);
+    // Not published at one instant: what is live by now may lie in what was free then.
+    seen.free_bytes = std::min(published_.free.load(relaxed), difference(seen.held_bytes, seen.live_bytes));
     seen.slack_bytes = difference(seen.held_bytes, seen.free_bytes + seen.live_bytes);
     seen.limit_bytes = options_.limit_bytes;
     seen.behind_bytes_max = published_.behind.load(relaxed);
