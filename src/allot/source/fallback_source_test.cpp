@@ -18,6 +18,18 @@ namespace {
 using namespace allot;
 using namespace allot::testing_model;
 
+// Calls multiples of a step good, and gives nothing.
+struct stepping : memory_source {
+    explicit stepping(std::size_t bytes) : step(bytes) {}
+    bool owns(const void*) const noexcept { return false; }
+    void* do_try_allocate(layout) noexcept override { return nullptr; }
+    void do_give_back(void*, layout) noexcept override {}
+    std::size_t do_good_size(layout wanted) const noexcept override {
+        return (wanted.size + step - 1) / step * step;
+    }
+    std::size_t step;
+};
+
 TEST(fallback_source, asks_the_second_when_the_first_is_full) {
     std::array<std::byte, 1024> bytes;
     buffer_source stack(bytes);
@@ -60,6 +72,10 @@ TEST(fallback_source, calls_good_what_both_call_good) {
     EXPECT_EQ(source.good_size({.size = 1}), page);
     EXPECT_EQ(source.good_size({.size = page}), page);
     EXPECT_EQ(source.good_size({.size = page + 1}), 2 * page);
+    stepping eights(8), twelves(12);
+    fallback_source mixed(eights, twelves); // 10 is 12 for the one, and 12 is 16 for the other
+    EXPECT_EQ(mixed.good_size({10, 1}), 24u);
+    EXPECT_EQ(mixed.good_size({24, 1}), 24u);
 }
 
 TEST(fallback_source, can_what_both_can) {

@@ -55,6 +55,7 @@ TEST(page_source, resizes_in_place_where_it_can) {
     std::memset(block, 7, 8 * page);
     EXPECT_TRUE(pages.try_resize(block, {8 * page, 1}, page + 1)); // six pages go
     EXPECT_EQ(pages.usage().held_bytes, 2 * page);
+    EXPECT_DEATH(*static_cast<volatile char*>(block + 2 * page) = 1, "");
     EXPECT_TRUE(pages.try_resize(block, {page + 1, 1}, 2 * page)); // within its page
     EXPECT_EQ(pages.usage().slack_bytes, 0u);
     if (pages.try_resize(block, {2 * page, 1}, 3 * page)) { // where nobody came in between
