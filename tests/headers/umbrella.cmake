@@ -2,6 +2,7 @@
 # which come along where they are needed: those that put everything into allot::detail, and the few named here. testing
 # is included by tests, one by one.
 set(inner eh_frame unwind_rules arena_inline)
+cmake_minimum_required(VERSION 3.25)
 
 file(READ ${SRC}/allot/allot.hpp umbrella)
 file(GLOB headers RELATIVE ${SRC} ${SRC}/allot/core/*.h ${SRC}/allot/core/*.hpp ${SRC}/allot/platform/*.hpp
