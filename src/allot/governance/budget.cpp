@@ -83,6 +83,9 @@ budget& budget::root() noexcept {
 // Where a thread's credit is too small: credit from the total, else the bare need, else what others can spare.
 bool budget::charge_slow(std::uint64_t bytes) noexcept {
     cell* const own = own_cell();
+    // A thread that has just taken its slot finds the credit of the one before; a cell must not grow beyond two
+    // quanta.
+    if (own && try_use_credit(*own, bytes)) return true;
     if (own && bytes <= quantum_bytes_) {
         const light_mutex::guard whole_at_fork(detail::slot_mutex(detail::thread_slot()));
         if (!try_take(bytes + quantum_bytes_)) {

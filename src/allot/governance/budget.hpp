@@ -64,16 +64,8 @@ public:
 
     [[nodiscard]] bool try_charge(std::uint64_t bytes) noexcept override {
         cell* const own = cells_[detail::thread_slot()].load(std::memory_order_relaxed);
-        if (own) [[likely]] {
-            std::uint64_t word = own->word.load(std::memory_order_relaxed);
-            while (credit_of(word) >= bytes) {
-                const std::uint64_t left = credit_of(word) - bytes;
-                // Acquire: what the refunder did to the memory before is done.
-                if (own->word.compare_exchange_weak(word, pack(left, std::min(low_of(word), left)),
-                                                    std::memory_order_acq_rel, std::memory_order_relaxed))
-                    return true;
-            }
-        }
+        if (own && try_use_credit(*own, bytes)) [[likely]]
+            return true;
         return charge_slow(bytes);
     }
     void refund(std::uint64_t bytes) noexcept override;
@@ -100,6 +92,17 @@ private:
     static std::uint64_t low_of(std::uint64_t word) noexcept { return word & 0xffff'ffff; }
     static std::uint64_t pack(std::uint64_t credit, std::uint64_t low) noexcept { return credit << 32 | low; }
 
+    // Acquire: what the refunder did to the memory before is done.
+    static bool try_use_credit(cell& own, std::uint64_t bytes) noexcept {
+        std::uint64_t word = own.word.load(std::memory_order_relaxed);
+        while (credit_of(word) >= bytes) {
+            const std::uint64_t left = credit_of(word) - bytes;
+            if (own.word.compare_exchange_weak(word, pack(left, std::min(low_of(word), left)),
+                                               std::memory_order_acq_rel, std::memory_order_relaxed))
+                return true;
+        }
+        return false;
+    }
     bool charge_slow(std::uint64_t bytes) noexcept;
     bool charge_after_reclaim(std::uint64_t bytes) noexcept;
     bool take_after_asking(std::uint64_t bytes, std::uint64_t deadline_ns, budget*& short_of) noexcept;

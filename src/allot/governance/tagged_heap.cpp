@@ -136,18 +136,21 @@ tagged_heap::~tagged_heap() {
     for (auto& each : sources_) {
         tag_source* const gone = each.load(std::memory_order_relaxed);
         if (!gone) continue;
-        const account::balance_sheet left = gone->page().balance();
-        if (observer_ && left.live_count > 0)
-            observer_->observe(
-                {.what = event::type::unbalanced,
-                 .who = gone->page().whose().name(),
-                 .kind = "tagged_heap",
-                 .bytes = static_cast<std::uint64_t>(std::max(left.live_bytes, std::int64_t{0})),
-                 .count = static_cast<std::uint64_t>(left.live_count)});
+        if (gone->traits().bulk_free) tell_balance(*gone); // else end_one does
         end_one(*gone);
         gone->~tag_source();
         upstream_.deallocate(gone, layout_of<tag_source>());
     }
+}
+
+void tagged_heap::tell_balance(const tag_source& source) noexcept {
+    const account::balance_sheet left = source.page().balance();
+    if (!observer_ || left.live_count <= 0) return;
+    observer_->observe({.what = event::type::unbalanced,
+                        .who = source.page().whose().name(),
+                        .kind = "tagged_heap",
+                        .bytes = static_cast<std::uint64_t>(std::max(left.live_bytes, std::int64_t{0})),
+                        .count = static_cast<std::uint64_t>(left.live_count)});
 }
 
 memory_source* tagged_heap::try_source(tag whose) noexcept {
@@ -178,6 +181,7 @@ std::uint64_t tagged_heap::end_one(tag_source& source) noexcept {
     if (!frees && live_bytes != 0) {
         ALLOT_CHECK(observer_, "tagged_heap '", name_.view(), "': tag '", source.page().whose().name().view(),
                     "' ends with ", live_bytes, " live bytes that its source cannot free");
+        tell_balance(source);
         return 0;
     }
     source.drop_made();

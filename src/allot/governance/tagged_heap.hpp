@@ -67,6 +67,7 @@ public:
 private:
     class tag_source;
 
+    void tell_balance(const tag_source& source) noexcept;
     std::uint64_t end_one(tag_source& source) noexcept;
 
     allot::name name_;
