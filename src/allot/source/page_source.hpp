@@ -4,7 +4,7 @@
 // least a page and two system calls; take malloc_source or a structure.
 // Owns nothing: a block lives until it is given back, also when the source is gone by then.
 // Threads: any.
-// Cost: a system call each way (about 1 µs, three calls where an alignment above a page is not met by luck)
+// Cost: a system call each way (some microseconds, three calls where an alignment above a page is not met by luck)
 // and a fault per page at its first touch. try_resize within the last page is free, elsewhere a system call;
 // try_reallocate moves pages instead of bytes. good_size is the size rounded up to pages.
 //

@@ -6,7 +6,7 @@
 // buffer_source.
 // Owns the reservation, and with it every block: they need not be given back.
 // Threads: one at a time; describe() from any.
-// Cost: a system call where pages are taken or given back (about 1 µs) and a fault per page at its first
+// Cost: a system call where pages are taken or given back (some microseconds) and a fault per page at its first
 // touch. A block's memory goes back to the system when it is given back; its addresses come back when it is
 // the newest block, or when none is left. try_resize grows the newest block in place, and shrinks any.
 // good_size is the size rounded up to pages.

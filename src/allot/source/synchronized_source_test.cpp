@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <thread>
 
 namespace {
@@ -73,6 +74,31 @@ TEST(synchronized_source, returns_each_block_once_with_its_layout) {
         ASSERT_EQ(audited.live_count(), m.live_count());
         ASSERT_EQ(audited.live_bytes(), m.live_bytes());
     });
+}
+
+// Notices when two threads are inside it.
+struct alone : memory_source {
+    void* do_try_allocate(layout wanted) noexcept override {
+        enter();
+        return default_source().try_allocate(wanted);
+    }
+    void do_give_back(void* address, layout given) noexcept override {
+        enter();
+        default_source().deallocate(address, given);
+    }
+    void enter() noexcept {
+        met = met || inside.exchange(true);
+        std::this_thread::yield(); // another one is welcome to try
+        inside = false;
+    }
+    std::atomic<bool> inside = false, met = false;
+};
+
+TEST(synchronized_source, lets_in_one_thread_at_a_time) {
+    alone upstream;
+    synchronized_source shared(upstream);
+    hammer(shared, {});
+    EXPECT_FALSE(upstream.met);
 }
 
 TEST(synchronized_source, lets_many_threads_use_what_one_alone_may) {
