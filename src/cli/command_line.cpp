@@ -142,7 +142,7 @@ struct run_verb : verb {
         value("-o,--output", wish.output, "FILE",
               "where the recording goes; default allot.PROGRAM.PID.allot in the current\n"
               "folder. An existing file is never overwritten");
-        flag("-q,--quiet", wish.quiet, "nothing on stderr but the program's own");
+        flag("-q,--quiet", wish.quiet, "nothing on stderr but the program's own and errors");
         flag("--no-arguments", no_arguments, "keep only the names of programs in the recording");
     }
 };

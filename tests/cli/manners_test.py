@@ -82,9 +82,12 @@ class WhatTheProgramGets(FrontDoor):
             self.assertEqual(done.stdout, noise)
             self.assertEqual(done.stderr, b"")
 
-    def test_quiet_says_nothing_at_all(self):
-        for words in (["true"], ["sh", "-c", "exit 3"], ["sh", "-c", "kill -9 $$"], [program("still")], ["/nowhere"]):
+    def test_quiet_says_nothing_unless_it_fails(self):
+        for words in (["true"], ["sh", "-c", "exit 3"], ["sh", "-c", "kill -9 $$"], [program("still")]):
             self.assertEqual(self.allot("run", "--quiet", *words).stderr, b"", words)
+        self.assert_one_line(self.allot("run", "--quiet", "/nowhere/prog"),
+                             "cannot run /nowhere/prog: No such file or directory", 127)
+        self.assert_one_line(self.allot("run", "-q", "-o", "/nowhere/x", "true"), ".*/nowhere", 2)
 
     def test_what_the_program_says_on_stderr_stays_and_ours_follows(self):
         done = self.allot("run", "sh", "-c", "echo mine >&2")

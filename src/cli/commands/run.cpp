@@ -114,13 +114,14 @@ public:
     int operator()();
 
 private:
+    // What went wrong is said in any case.
     void say_unless_quiet(std::string_view message) const {
         if (!options_.quiet) {
             say(message);
         }
     }
-    int say_and_fail(const std::string& message, int code) const {
-        say_unless_quiet(message);
+    static int say_and_fail(const std::string& message, int code) {
+        say(message);
         return code;
     }
     void make_collector(int pid);
@@ -183,7 +184,7 @@ void run::make_collector(int pid) {
     wish.inspector = &inspector_;
     auto made = recorder::collector::make(wish);
     if (!made) {
-        say_unless_quiet(fmt::format("no recording, the program runs unobserved: {}", made.error().text()));
+        say(fmt::format("no recording, the program runs unobserved: {}", made.error().text()));
         return;
     }
     collector_ = std::move(*made);
@@ -218,7 +219,7 @@ void run::tell(snapshot& shot) {
     if (saved) {
         saved = collector_->remove_segment();
     } else {
-        say_unless_quiet(fmt::format("{}; what is known stays in {}.partial", saved.error().text(), output_));
+        say(fmt::format("{}; what is known stays in {}.partial", saved.error().text(), output_));
         output_.clear();
     }
     if (options_.quiet) {
