@@ -267,6 +267,7 @@ inline void* pool::try_allocate() noexcept {
 
 inline void pool::deallocate(void* slot) noexcept {
     if constexpr (checks == check_level::off) {
+        allot::mark_live(slot, sizeof(detail::free_slot)); // the object may be smaller
         free_ = ::new (slot) detail::free_slot{free_};
         mark_dead(slot, stride_);
     } else {
@@ -283,7 +284,10 @@ inline void pool::deallocate(void* slot) noexcept {
             fatal_twice(slot);
         links_[at] = head_;
         head_ = static_cast<index>(at);
-        if constexpr (checks == check_level::on) std::memcpy(slot, &guard, sizeof guard);
+        if constexpr (checks == check_level::on) {
+            mark_live(slot, sizeof guard); // the object may be smaller
+            std::memcpy(slot, &guard, sizeof guard);
+        }
         mark_dead(slot, stride_);
     }
     ++freed_count_;
