@@ -20,6 +20,7 @@
 //     pool 'NAME': PLACE is no slot of this pool
 //     pool 'NAME': PLACE lies N bytes into slot PLACE
 //     pool 'NAME': a block of N bytes (aligned to N) is larger than its slots of N bytes (aligned to N)
+//     pool 'NAME': a slot of N bytes (aligned to N) cannot be [at level off, too]
 // At level on the first 8 bytes of a free slot are watched, at level full all of them.
 //
 //     pool sessions({.name = "sessions", .slot = {.size = 64, .align = 64}, .slot_count_max = 2});

@@ -1,0 +1,3 @@
+#include <allot/structure/pool.hpp>
+
+int main() { allot::pool sessions({.name = "sessions", .slot = {.size = 0}}); }

@@ -1,0 +1,9 @@
+#include <allot/structure/typed_pool.hpp>
+#include <string>
+
+int main() {
+    allot::typed_pool<std::string> lines({.name = "lines"});
+    std::string* const line = lines.make("GET /");
+    lines.destroy(line);
+    lines.destroy(line);
+}
