@@ -53,8 +53,9 @@ std::optional<tag> tag::try_make(std::string_view text, tag parent) noexcept {
     if (!is_good_name(text)) return {};
     const detail::fork_mutex::guard hold(making());
     const std::size_t count = tag::count();
+    const allot::name wanted(text);
     for (std::size_t i = 1; i < count; ++i)
-        if (node_of(i).parent == parent.index_ && node_of(i).name.view() == text) return at(i);
+        if (node_of(i).parent == parent.index_ && node_of(i).name == wanted) return at(i);
     if (count == count_max) return {};
     made[count - tags::count] = {
         .name = text, .parent = parent.index_, .depth = static_cast<std::uint16_t>(parent.depth() + 1)};
