@@ -282,7 +282,8 @@ budget::cell* budget::own_cell() noexcept {
 
 void budget::refuse(std::uint64_t bytes) noexcept {
     refused_count_.fetch_add(1, std::memory_order_relaxed);
-    const std::uint64_t live = usage().live_bytes;
+    const std::uint64_t charged = charged_.load(std::memory_order_relaxed);
+    const std::uint64_t live = charged - std::min(charged, unused_credit(false));
     note_refusal({.who = name_,
                   .kind = "budget",
                   .asked = {.size = bytes, .align = 1},
@@ -328,13 +329,13 @@ std::uint64_t budget::unused_credit(bool children) const noexcept {
 }
 
 usage budget::usage() const noexcept {
-    constexpr std::uint64_t patience_ns = 1'000'000;
+    constexpr std::uint64_t patience_ns = 100'000'000;
     const std::uint64_t charged = charged_.load(std::memory_order_acquire);
     std::uint64_t low = 0;
     for (const auto& place : cells_)
         if (const cell* const each = place.load(std::memory_order_acquire))
             low += low_of(each->word.load(std::memory_order_relaxed));
-    // While somebody reclaims, the children's credit counts as live: the bound allows it.
+    // Where somebody reclaims for long, the children's credit counts as live: the bound allows it.
     detail::fork_mutex& tree = const_cast<budget*>(this)->root().tree_mutex_;
     const bool whole = tree.try_lock_until(monotonic_ns() + patience_ns);
     const std::uint64_t unused = std::min(charged, unused_credit(whole));

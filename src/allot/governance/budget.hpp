@@ -77,7 +77,8 @@ public:
     void remove(reclaimable& holder) noexcept;
 
     // live_bytes, peak_live_bytes, held_bytes (live and unused credit; held == live + free), peak_held_bytes,
-    // free_bytes, refused_count, limit_bytes, behind_bytes_max, early_bytes_max.
+    // free_bytes, refused_count, limit_bytes, behind_bytes_max, early_bytes_max. Waits 0.1 s at most while somebody
+    // in the tree reclaims.
     allot::usage usage() const noexcept;
     const allot::name& name() const noexcept { return name_; }
     budget* parent() const noexcept { return parent_; }

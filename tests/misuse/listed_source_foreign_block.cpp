@@ -1,0 +1,8 @@
+#include <allot/governance/listed_source.hpp>
+
+int main() {
+    allot::listed_source parser({.name = "parser"});
+    allot::listed_source cache({.name = "cache"});
+    void* const block = parser.try_allocate({.size = 100});
+    cache.deallocate(block, {.size = 100});
+}

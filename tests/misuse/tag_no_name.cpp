@@ -1,0 +1,3 @@
+#include <allot/governance/tag.hpp>
+
+int main() { (void)allot::tag::make(""); }

@@ -1,0 +1,7 @@
+#include <allot/governance/tracked_source.hpp>
+
+int main() {
+    allot::ledger books;
+    allot::tracked_source nodes({.name = "nodes", .books = &books, .whose = allot::tags::node});
+    (void)nodes.try_allocate({.size = 100});
+}
