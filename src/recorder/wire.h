@@ -117,9 +117,11 @@ struct allot_wire_process {
     int64_t peak_live_bytes;    /* (shared) count mode */
     uint64_t folded_stacks;     /* (shared) full mode: stacks shortened to bound the call tree */
     struct allot_wire_counters
-        ended; /* (shared) sums of ended threads, which the collector adds when it frees their
+        ended;                 /* (shared) sums of ended threads, which the collector adds when it frees their
                                   entry, and of threads without an entry, which they add themselves */
-    uint64_t reserved[8];
+    uint32_t own_operator_new; /* 1: the allocator brings its own operator new, which passes malloc by */
+    uint32_t reserved0;
+    uint64_t reserved[7];
 };
 
 struct allot_wire_thread {

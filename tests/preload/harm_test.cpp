@@ -132,6 +132,22 @@ TEST(harm, an_allocator_preloaded_behind_is_observed) {
     EXPECT_EQ(segment.only_process().peak_live_bytes - idle.only_process().live_bytes, std::stoll(ended.out));
 }
 
+class own_operator_new : public testing::TestWithParam<const char*> {};
+
+TEST_P(own_operator_new, of_an_allocator_is_told) {
+    if (access(GetParam(), R_OK) != 0) GTEST_SKIP() << "no " << GetParam() << " here";
+    test_segment plain({}), with({});
+    run(plain, {"nothing"});
+    run(with, {"nothing"}, {.preload_after = {GetParam()}});
+    EXPECT_EQ(plain.only_process().entry.own_operator_new, 0u); // libstdc++'s calls malloc
+    EXPECT_EQ(with.only_process().entry.own_operator_new, 1u);
+}
+
+#define ALLOT_LIBRARY(name) "/usr/lib/x86_64-linux-gnu/lib" name ".so"
+INSTANTIATE_TEST_SUITE_P(all, own_operator_new,
+                         testing::Values(ALLOT_TEST_JEMALLOC, ALLOT_LIBRARY("tcmalloc_minimal") ".4",
+                                         ALLOT_LIBRARY("mimalloc") ".2"));
+
 TEST(harm, calls_before_our_constructor_are_counted) {
     for (const std::uint32_t mode : {ALLOT_MODE_COUNT, ALLOT_MODE_FULL}) {
         test_segment without({.mode = mode}), with({.mode = mode});

@@ -81,6 +81,7 @@ void unwind_rules::begin_unload() noexcept {
 }
 
 void unwind_rules::reset_after_fork() noexcept {
+    if ((epoch_.load(std::memory_order_acquire) & unloading_mask) == 0) return; // the parent's rules hold
     epoch_.fetch_and(~unloading_mask, std::memory_order_acq_rel);
     flush();
 }

@@ -112,7 +112,8 @@ void processes::enter(std::uint32_t entry) {
                                        .pid = wire.pid,
                                        .parent_pid = wire.parent_pid,
                                        .observed = wire.reason == ALLOT_REASON_NONE,
-                                       .live_basis = wire.live_basis});
+                                       .live_basis = wire.live_basis,
+                                       .own_operator_new = wire.own_operator_new});
     if (made->record == none) { // more processes than a recording holds: this one keeps its entry, unread
         by_entry_[entry] = &lost_;
         __atomic_fetch_add(&file_.header().processes_lost, 1u, __ATOMIC_RELAXED);

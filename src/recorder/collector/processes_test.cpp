@@ -205,6 +205,17 @@ TEST(processes, tells_what_the_recorder_itself_refused) {
     EXPECT_EQ(all.processes[0].reason, "built with a sanitizer, which owns malloc");
 }
 
+TEST(processes, tells_that_an_allocator_has_its_own_operator_new) {
+    recording run;
+    const auto pid = static_cast<std::uint32_t>(::getpid());
+    fake_process process(run.collect->segment_path(), {.pid = pid, .own_operator_new = 1});
+    run.collect->poll();
+    const snapshot all = run.collect->finish(0, 0);
+    ASSERT_EQ(all.notes.size(), 1u);
+    EXPECT_NE(all.notes[0].find("own operator new"), std::string::npos) << all.notes[0];
+    EXPECT_TRUE(all.notes[0].ends_with(": 1")) << all.notes[0];
+}
+
 TEST(processes, reuses_rings_and_entries_of_threads_that_end) {
     recording run;
     fake_process process(run.collect->segment_path(), {.pid = static_cast<std::uint32_t>(::getpid())});

@@ -105,7 +105,7 @@ struct process_record {
     std::int32_t value = 0;
     std::uint32_t observed = 1;
     std::uint32_t live_basis = 0;
-    std::uint32_t unused = 0;
+    std::uint32_t own_operator_new = 0;
     counters_record counters = {};     // of what the wire no longer has
     std::int64_t count_peak_bytes = 0; // count mode
     std::uint64_t folded_stacks = 0;

@@ -26,11 +26,13 @@ void fill(allot_wire_process& entry, std::uint64_t serial, std::uint32_t pid, bo
     entry.start_stamp = __builtin_ia32_rdtsc() >> ALLOT_WIRE_STAMP_SHIFT;
     entry.live_basis = ALLOT_FIXED.basis;
     entry.forked = forked ? 1 : 0;
+    entry.own_operator_new = ALLOT_FIXED.own_operator_new;
 }
 
 void attach(process_state& process) noexcept {
     const segment_view& segment = ALLOT_FIXED.segment;
     const bool forked = __atomic_exchange_n(&program_attached, 1, __ATOMIC_RELAXED) != 0;
+    if (forked) rules.reset_after_fork(); // another thread may have been in the middle of a dlclose
     const std::uint32_t pid = kernel::process_id();
     allot_wire_process* entry = segment.stopped() ? nullptr : claim(segment, pid, process.index);
     if (entry == nullptr) {

@@ -75,6 +75,14 @@ bool has_own_malloc() noexcept {
     return symbol == nullptr || symbol->st_shndx != SHN_UNDEF;
 }
 
+// jemalloc, tcmalloc and mimalloc bring an operator new that calls their insides, not malloc. Sure only where both
+// come from one object: a program's own operator new may well call malloc.
+bool has_own_operator_new(const fixed_state& fixed) noexcept {
+    const void* found = dlsym(RTLD_DEFAULT, "_Znwm");
+    return found != nullptr &&
+           object_of(found) == object_of(reinterpret_cast<const void*>(fixed.real.malloc));
+}
+
 std::uint32_t reason_against() noexcept {
     if (__asan_init != nullptr || __tsan_init != nullptr || __msan_init != nullptr ||
         __hwasan_init != nullptr)
@@ -200,6 +208,7 @@ void attach_program(fixed_state& fixed) noexcept {
     const char* path = value_of(stack.environment, ALLOT_WIRE_ENVIRONMENT);
     if (path == nullptr || *path != '/' || !map_segment(fixed, path)) return;
     fixed.reason = reason_against();
+    fixed.own_operator_new = has_own_operator_new(fixed) ? 1 : 0;
     fixed.mode = fixed.segment.header->mode;
     fixed.batch_bytes = fixed.segment.header->batch_bytes;
     fixed.control_block_tid_offset = find_tid_offset();

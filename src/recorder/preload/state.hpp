@@ -60,6 +60,7 @@ struct fixed_state {
     std::uint32_t basis;                    // enum allot_wire_basis
     std::uint32_t reason;                   // enum allot_wire_reason
     std::uint32_t glibc_chunks;             // the next malloc is glibc's own
+    std::uint32_t own_operator_new;         // it comes with an operator new that passes malloc by
     std::uint32_t live_known;               // count mode: the size of a block can be told when it is freed
     pthread_key_t key;                      // its destructor ends a thread
     std::uint32_t control_block_tid_offset; // of the thread id from the thread pointer, 0: unknown

@@ -35,6 +35,7 @@ struct fake_options {
     std::uint32_t reason = ALLOT_REASON_NONE;
     std::uint32_t live_basis = ALLOT_BASIS_REQUESTED;
     std::uint64_t start_stamp = 0; // 0: now
+    std::uint32_t own_operator_new = 0;
 };
 
 class fake_process {
@@ -153,6 +154,7 @@ private:
         entry().parent_pid = options.parent_pid;
         entry().reason = options.reason;
         entry().live_basis = options.live_basis;
+        entry().own_operator_new = options.own_operator_new;
         entry().start_stamp = options.start_stamp != 0 ? options.start_stamp : wire_stamp();
         allot_wire_record record{ALLOT_BLOB_COMMAND, 0, 0};
         blob(&record, sizeof record, options.command);
