@@ -2,6 +2,7 @@
 #
 # Makes the layer's target `allot_NAME` from its list of stems. Beside a stem stands everything about it:
 # stem.hpp or stem.h (contract), stem.cpp (cold path), stem_test.cpp, stem_bench.cpp, stem_fuzz.cpp.
+# A stem may also be a test alone: a second one of a component, or of several.
 # Each test is one executable and one ctest entry `NAME/stem`; a fuzz target's corpus in fuzz/corpora/NAME/stem is
 # replayed as `fuzz/NAME/stem`. A benchmark that needs something optional: list its stem behind `if(TARGET …)`.
 

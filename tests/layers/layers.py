@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """layers.py ROOT: reads src/allot/LAYERS and fails on what breaks the layer laws.
 
-Found are: includes that climb or reach aside; files that no CMakeLists.txt lists, listed stems without a header;
-layers that CMake links against the table; system headers outside platform; freestanding stems that include what
+Found are: includes that climb or reach aside; files that no CMakeLists.txt lists, listed stems with neither header nor
+test; layers that CMake links against the table; system headers outside platform; freestanding stems that include what
 is not freestanding. One line a finding: file:line: what is wrong.
 """
 import pathlib
@@ -179,8 +179,8 @@ class Checker:
             elif not word.startswith("$"):  # a variable's words stand where it is set
                 groups.setdefault(keyword, []).append(word)
         for stem in groups.get("STEMS", []):
-            if not any((folder / f"{stem}{ending}").is_file() for ending in (".hpp", ".h", "_test.hpp")):
-                self.report(lists, 1, f"lists {stem}, which has no header")
+            if not any((folder / f"{stem}{ending}").is_file() for ending in (".hpp", ".h", "_test.cpp")):
+                self.report(lists, 1, f"lists {stem}, which has neither header nor test")
         layer = self.layers.get(folder.relative_to(self.src).as_posix().removeprefix("allot/"))
         for other in groups.get("DEPENDS", []):
             entries = {entry.replace("/", "_") for entry in (layer.allowed if layer else [])}

@@ -94,7 +94,7 @@ class LayersTest(unittest.TestCase):
 
     def test_a_listed_stem_without_a_header(self):
         self.expect({"src/allot/core/CMakeLists.txt": "allot_layer(core STEMS bytes result ghost)"},
-                    "lists ghost, which has no header")
+                    "lists ghost, which has neither header nor test")
 
     def test_a_link_against_the_table(self):
         self.expect({"src/allot/core/CMakeLists.txt": "allot_layer(core DEPENDS analysis STEMS bytes result)"},
