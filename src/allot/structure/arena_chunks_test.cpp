@@ -11,6 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#if ALLOT_HAS_ASAN
+#    include <sanitizer/asan_interface.h>
+#endif
 
 namespace allot {
 namespace {
@@ -171,6 +174,55 @@ TEST(arena_chunks, go_upstream_at_the_next_reset_rewind_or_slow_path_after_a_wis
     EXPECT_EQ(below.live_count(), 0u);
     EXPECT_EQ(giving.usage().held_bytes, 0u);
     giving.check();
+}
+
+// What is dead cannot be touched unseen: AddressSanitizer knows it, and at level full it reads as 0xDD.
+bool is_dead(const std::byte* first, const std::byte* last) {
+#if ALLOT_HAS_ASAN
+    for (; first != last; ++first)
+        if (!__asan_address_is_poisoned(first)) return false;
+    return true;
+#else
+    return std::all_of(first, last, [](std::byte each) { return each == std::byte{0xDD}; });
+#endif
+}
+bool is_usable(void* block, std::size_t size) {
+#if ALLOT_HAS_ASAN
+    return !__asan_region_is_poisoned(block, size);
+#else
+    return std::all_of(static_cast<std::byte*>(block), static_cast<std::byte*>(block) + size,
+                       [](std::byte each) { return each == std::byte{0xCD}; });
+#endif
+}
+
+// B11: nodes that are dead after the end are poisoned.
+TEST(arena_chunks, are_dead_wherever_no_block_lives) {
+    if (!poisons) GTEST_SKIP() << "shown under AddressSanitizer and at check level full";
+    alignas(16) std::array<std::byte, 2048> bytes{};
+    arena shown({.first_chunk = bytes});
+    std::byte* const end = bytes.data() + bytes.size();
+    EXPECT_TRUE(is_dead(bytes.data() + sizeof(detail::arena_chunk), end));
+    auto* const a = static_cast<std::byte*>(shown.allocate(64));
+    EXPECT_TRUE(is_usable(a, 64));
+    EXPECT_TRUE(is_dead(a + 64, end));
+    auto* const b = static_cast<std::byte*>(shown.allocate(64));
+    shown.deallocate(a, 64); // not the newest, and dead all the same
+    EXPECT_TRUE(is_dead(a, a + 64));
+    EXPECT_TRUE(is_usable(b, 64));
+    EXPECT_TRUE(shown.try_resize(b, {64, 16}, 16));
+    EXPECT_TRUE(is_dead(b + 16, end));
+    const arena_mark mark = shown.mark();
+    auto* const c = static_cast<std::byte*>(shown.allocate(64));
+    {
+        arena::scope scope(shown);
+        auto* const d = static_cast<std::byte*>(shown.allocate(640));
+        EXPECT_TRUE(is_usable(d, 640));
+    }
+    EXPECT_TRUE(is_dead(c + 64, end));
+    shown.rewind(mark);
+    EXPECT_TRUE(is_dead(c, end));
+    shown.reset();
+    EXPECT_TRUE(is_dead(bytes.data() + sizeof(detail::arena_chunk), end));
 }
 
 // The look-up of the recorder is cached for good, so this runs in a fresh process.

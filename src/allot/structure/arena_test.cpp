@@ -287,6 +287,9 @@ TEST(arena, is_described_within_what_the_current_chunk_holds) {
         EXPECT_LE(from_outside.usage.live_bytes, truth);
         EXPECT_LE(truth - from_outside.usage.live_bytes, from_outside.usage.behind_bytes_max);
         EXPECT_EQ(from_outside.usage.held_bytes, seen.usage().held_bytes);
+        EXPECT_EQ(from_outside.usage.live_bytes + from_outside.usage.slack_bytes +
+                      from_outside.usage.free_bytes,
+                  from_outside.usage.held_bytes);
     }
     EXPECT_EQ(seen.describe().name.view(), "seen");
     EXPECT_EQ(std::string_view(seen.describe().kind), "arena");
