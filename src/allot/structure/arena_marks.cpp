@@ -101,7 +101,7 @@ void arena::rewind_to(arena_frame* to, bool drop_mark) noexcept {
         }
         if (cursor_ < current_->used_end)
             allot::mark_dead(cursor_, static_cast<std::size_t>(current_->used_end - cursor_));
-        if (!to->is_in_reserve() || drop_mark) allot::mark_dead(current_->reserve(), sizeof *to);
+        if (newest_mark_ != current_->reserve()) allot::mark_dead(current_->reserve(), sizeof(arena_frame));
         honour_wish();
     }
     publish();
