@@ -48,6 +48,15 @@ TEST_P(processes, follow_a_fork_and_count_the_child_from_there) {
     EXPECT_EQ(all[1].executable, all[0].executable);
 }
 
+TEST_P(processes, count_a_child_that_only_frees) {
+    test_segment segment(shape());
+    EXPECT_TRUE(run(segment, {"fork-free"}).exited_with(0));
+    const auto all = segment.processes();
+    ASSERT_EQ(all.size(), 2u);
+    expect_counters(beyond_nothing(all[0]), 3, 3, 300);
+    expect_counters(all[1].counters, 0, 3, 0);
+}
+
 TEST_P(processes, follow_a_child_that_the_c_library_does_not_know_of) {
     test_segment segment(shape());
     EXPECT_TRUE(run(segment, {"clone"}).exited_with(0));

@@ -56,6 +56,16 @@ int fork_child(char**) {
     return code == 7 ? 0 : 1;
 }
 
+// A child whose only calls free what its parent allocated.
+int fork_to_free(char**) {
+    void* blocks[3];
+    for (void*& block : blocks) block = malloc(100);
+    const pid_t child = fork();
+    for (void* block : blocks) free(block);
+    if (child == 0) _exit(7);
+    return wait_for(child) == 7 ? 0 : 1;
+}
+
 // A child that the C library does not know of.
 int raw_clone(char**) {
     allocate(10, 100, true);
@@ -389,6 +399,7 @@ int libraries(char** arguments) {
 
 const scenario process_scenarios[] = {
     {"fork", fork_child},
+    {"fork-free", fork_to_free},
     {"clone", raw_clone},
     {"forks", fork_of_fork},
     {"fork-threads", fork_among_threads},

@@ -308,10 +308,8 @@ private:
              "Events taken in out of order, so that peaks are right within the stated bound only");
         std::uint64_t bypassed = 0;
         for (const process_record& process : tables_.processes) bypassed += process.own_operator_new != 0;
-        note(
-            bypassed,
-            "Processes whose allocator (jemalloc, tcmalloc, mimalloc or the like) has its own operator new: C++ "
-            "allocations there were not seen; run without that allocator to see them");
+        note(bypassed,
+             "Processes whose allocator has its own operator new, unseen here (run them without it)");
         note(head.contexts_lost,
              "Allocations whose stack found no room in the call tree and counts as unknown");
         note(head.untracked, "Allocations that could not be followed for want of memory");
