@@ -47,7 +47,10 @@ const part all_bases[] = {
      }},
     {"pmr_source",
      [](stack& tower) {
-         auto& pool = tower.put<std::pmr::unsynchronized_pool_resource>([](auto&) { return std::string(); });
+         // Not over operator new, at whose shortage AddressSanitizer ends the program.
+         auto& system = tower.put_source<malloc_source>();
+         auto& pool =
+             tower.put<std::pmr::unsynchronized_pool_resource>([](auto&) { return std::string(); }, &system);
          tower.put_source<pmr_source>(pool);
      }},
     {"null_source",

@@ -51,6 +51,7 @@ constexpr bool is_good_name(std::string_view text) noexcept {
 
 std::optional<tag> tag::try_make(std::string_view text, tag parent) noexcept {
     if (!is_good_name(text)) return {};
+    const allot::name wanted(text);
     const detail::fork_mutex::guard hold(making());
     const std::size_t count = tag::count();
     const allot::name wanted(text);
@@ -58,7 +59,7 @@ std::optional<tag> tag::try_make(std::string_view text, tag parent) noexcept {
         if (node_of(i).parent == parent.index_ && node_of(i).name == wanted) return at(i);
     if (count == count_max) return {};
     made[count - tags::count] = {
-        .name = text, .parent = parent.index_, .depth = static_cast<std::uint16_t>(parent.depth() + 1)};
+        .name = wanted, .parent = parent.index_, .depth = static_cast<std::uint16_t>(parent.depth() + 1)};
     made_count.store(count + 1 - tags::count, std::memory_order_release);
     return tag(static_cast<std::uint16_t>(count));
 }

@@ -94,6 +94,10 @@ public:
         const marked_block block = blocks_[index];
         trial_.expect(block.is_intact(), "a block's bytes changed while it lived", block.given);
         trial_.subject.deallocate(block.address, block.given);
+        forget(index);
+    }
+    // Somebody else gave it back.
+    void forget(std::size_t index) {
         blocks_[index] = blocks_.back();
         blocks_.pop_back();
     }

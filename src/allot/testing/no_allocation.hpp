@@ -9,7 +9,8 @@
 // allocation_allowed does the same by hand.
 // The test executable links the CMake target `allot_no_allocation_hooks` (an object library with these functions,
 // which pass on to the next malloc; under a sanitizer it uses the sanitizer's hooks). Without it a scope is fatal.
-// Under Valgrind, which puts its own malloc before every other, sees() is false and nothing is counted.
+// Under Valgrind, which puts its own malloc before every other, sees() is false and nothing is counted. Under
+// ThreadSanitizer, whose runtime calls no hook there, the aligned functions are not seen.
 // Threads: scopes are their thread's own; they nest, and the outer counts what the inner saw.
 // Cost: two thread-local words per allocation.
 //

@@ -49,6 +49,37 @@ std::uint64_t refusals_counted_along(const memory_source* source) {
     return sum;
 }
 
+// False when it served: then there is no more to say, and less to rely on.
+bool refuses(conformance_trial& trial, layout wanted) {
+    memory_source& subject = trial.subject;
+    const std::uint64_t noted = refusals_noted();
+    void* const address = subject.try_allocate(wanted);
+    trial.expect(!address, "served an impossible size", wanted);
+    subject.deallocate(address, wanted);
+    if (address) return false;
+    trial.expect(refusals_noted() > noted, "noted no refusal", wanted);
+    trial.expect(*last_refusal().kind, "refused without its kind", wanted);
+    const block more = subject.try_allocate_at_least(wanted);
+    trial.expect(!more, "served at least an impossible size", wanted);
+    subject.deallocate(more.address, {more.size, wanted.align});
+    return !more;
+}
+
+bool refuses_to_grow(conformance_trial& trial, marked_blocks& blocks, std::size_t size) {
+    const marked_block block = blocks[0];
+    const bool grown = trial.subject.try_resize(block.address, block.given, size);
+    trial.expect(!grown, "grew beyond all sizes", {size, block.given.align});
+    void* const moved = grown ? nullptr : trial.subject.try_reallocate(block.address, block.given, size);
+    trial.expect(!moved, "moved beyond all sizes", {size, block.given.align});
+    if (!grown && !moved) {
+        trial.expect(block.is_intact(), "a refused reallocation harmed the block", block.given);
+        return true;
+    }
+    trial.subject.deallocate(moved ? moved : block.address, {size, block.given.align});
+    blocks.forget(0);
+    return false;
+}
+
 void refusals(conformance_trial& trial) {
     memory_source& subject = trial.subject;
     marked_blocks blocks(trial);
@@ -59,18 +90,8 @@ void refusals(conformance_trial& trial) {
     for (std::size_t size : impossible) {
         for (std::size_t less = 0; less < 70; ++less) {
             const layout wanted{size - less, std::size_t{1} << less % 17};
-            const std::uint64_t noted = refusals_noted();
-            trial.expect(!subject.try_allocate(wanted), "served an impossible size", wanted);
-            trial.expect(refusals_noted() > noted, "noted no refusal", wanted);
-            trial.expect(*last_refusal().kind, "refused without its kind", wanted);
-            trial.expect(!subject.try_allocate_at_least(wanted), "served at least an impossible size",
-                         wanted);
-            if (blocks.size() == 0) continue;
-            void* const address = blocks[0].address;
-            trial.expect(!subject.try_resize(address, {8, 8}, wanted.size), "grew beyond all sizes", wanted);
-            trial.expect(!subject.try_reallocate(address, {8, 8}, wanted.size), "moved beyond all sizes",
-                         wanted);
-            trial.expect(blocks[0].is_intact(), "a refused reallocation harmed the block", wanted);
+            if (!refuses(trial, wanted)) return;
+            if (blocks.size() != 0 && !refuses_to_grow(trial, blocks, wanted.size)) return;
         }
     }
     const std::uint64_t counted = refusals_counted_along(&subject);

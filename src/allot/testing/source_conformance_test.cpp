@@ -9,6 +9,12 @@
 #include <mutex>
 #include <set>
 
+// A sanitizer's malloc ends the program at sizes that it finds absurd, unless told to refuse them.
+extern "C" {
+const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+}
+
 namespace allot {
 namespace {
 
@@ -29,8 +35,9 @@ public:
     bool counts_refusal = true;     // in its usage
     bool one_address = false;       // the same block to everybody
     bool serves_impossible = false; // a small block
-    bool miscounts = false;         // a block that comes back stays in the books
-    bool forgets_bytes = false;     // when it reallocates
+    bool moves_impossible = false;
+    bool miscounts = false;     // a block that comes back stays in the books
+    bool forgets_bytes = false; // when it reallocates
     bool claims_zeroed = false;
     bool claims_resize = false; // and only harms the block
     bool changes_name = false;
@@ -41,7 +48,7 @@ public:
 private:
     void* do_try_allocate(layout wanted) noexcept override {
         const std::lock_guard hold(mutex_);
-        if (serves_impossible && wanted.size > mebibytes(64)) wanted.size = 64;
+        if (serves_impossible && wanted.size > mebibytes(64)) return static_bytes_;
         if (refuses_all || wanted.size > mebibytes(64)) {
             if (!forgets_refusal) note_refusal({.kind = "crooked", .asked = wanted});
             refused_ += counts_refusal;
@@ -54,7 +61,7 @@ private:
     }
     void do_give_back(void* address, layout given) noexcept override {
         const std::lock_guard hold(mutex_);
-        if (address == static_bytes_ || serves_impossible) return;
+        if (address == static_bytes_) return;
         if (!miscounts) live_ -= given.size;
         source_.deallocate(static_cast<char*>(address) - shift, {given.size + shift, given.align});
     }
@@ -67,6 +74,10 @@ private:
         return false;
     }
     void* do_try_reallocate(void* address, layout given, std::size_t new_size) noexcept override {
+        if (moves_impossible) {
+            do_give_back(address, given);
+            return static_bytes_;
+        }
         void* const moved = do_try_allocate({new_size, given.align});
         if (!moved) return nullptr;
         if (!forgets_bytes) std::memcpy(moved, address, std::min(given.size, new_size));
@@ -130,6 +141,7 @@ TEST(source_conformance, each_breach_is_found_by_its_law) {
         {"zero_size", "gave one address", [](auto& it) { it.one_address = true; }},
         {"zero_size", "refused a size of 0", [](auto& it) { it.refuses_all = true; }},
         {"refusals", "served an impossible", [](auto& it) { it.serves_impossible = true; }},
+        {"refusals", "moved beyond all sizes", [](auto& it) { it.moves_impossible = true; }},
         {"refusals", "noted no refusal", [](auto& it) { it.forgets_refusal = true; }},
         {"refusals", "no source on the way", [](auto& it) { it.counts_refusal = false; }},
         {"books", "live_bytes did not come back", [](auto& it) { it.miscounts = true; }},
