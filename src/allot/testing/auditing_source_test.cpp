@@ -58,6 +58,20 @@ TEST(auditing_source, finds_a_block_that_comes_back_twice) {
     EXPECT_EQ(only_finding(audited).find("given back twice: 0x"), 0);
 }
 
+TEST(auditing_source, knows_the_old_address_of_a_block_that_moved) {
+    page_source source;
+    auditing_source audited(source, collecting);
+    void* const old = audited.allocate({.size = 100});
+    void* const in_the_way = audited.allocate({.size = 100});
+    void* const now = audited.try_reallocate(old, {.size = 100}, mebibytes(8));
+    ASSERT_NE(now, nullptr);
+    ASSERT_NE(now, old);
+    audited.deallocate(old, {.size = 100});
+    EXPECT_EQ(audited.finding_count(type::given_back_twice), 1);
+    audited.deallocate(in_the_way, {.size = 100});
+    audited.deallocate(now, {.size = mebibytes(8)});
+}
+
 TEST(auditing_source, finds_a_block_of_somebody_else) {
     malloc_source source;
     auditing_source audited(source, collecting);
@@ -122,17 +136,16 @@ TEST(auditing_source, finds_what_never_came_back_and_returns_it) {
 // Gives the same block to everybody, at an address of its own choice.
 class bad_source final : public memory_source {
 public:
-    explicit bad_source(std::size_t shift) : shift_(shift) {}
+    std::size_t shift = 8;
 
 private:
-    void* do_try_allocate(layout) noexcept override { return bytes_ + shift_; }
+    void* do_try_allocate(layout) noexcept override { return bytes_ + shift; }
     void do_give_back(void*, layout) noexcept override {}
-    std::size_t shift_;
     alignas(64) std::byte bytes_[256] = {};
 };
 
 TEST(auditing_source, finds_the_faults_of_its_upstream) {
-    bad_source crooked(8);
+    bad_source crooked;
     auditing_source audited(crooked, {.on_finding = on_finding::collect, .guard_bytes = 0});
     audited.deallocate(audited.allocate({.size = 8, .align = 64}), {.size = 8, .align = 64});
     EXPECT_EQ(audited.finding_count(type::bad_grant), 1) << "misaligned";
@@ -140,7 +153,15 @@ TEST(auditing_source, finds_the_faults_of_its_upstream) {
     EXPECT_EQ(audited.finding_count(type::bad_grant), 1);
     void* const twice = audited.allocate({.size = 8, .align = 8});
     EXPECT_EQ(once, twice);
-    EXPECT_EQ(audited.finding_count(type::bad_grant), 2) << "overlapping";
+    EXPECT_EQ(audited.finding_count(type::bad_grant), 2) << "the same";
+    crooked.shift = 4;
+    void* const before = audited.allocate({.size = 6, .align = 4});
+    EXPECT_EQ(audited.finding_count(type::bad_grant), 3) << "its end lies in a live block";
+    crooked.shift = 12;
+    void* const behind = audited.allocate({.size = 1, .align = 4});
+    EXPECT_EQ(audited.finding_count(type::bad_grant), 4) << "it begins in a live block";
+    audited.deallocate(behind, {.size = 1, .align = 4});
+    audited.deallocate(before, {.size = 6, .align = 4});
     audited.deallocate(twice, {.size = 8, .align = 8});
     EXPECT_EQ(audited.live_count(), 0);
 }
