@@ -54,7 +54,6 @@ std::optional<tag> tag::try_make(std::string_view text, tag parent) noexcept {
     const allot::name wanted(text);
     const detail::fork_mutex::guard hold(making());
     const std::size_t count = tag::count();
-    const allot::name wanted(text);
     for (std::size_t i = 1; i < count; ++i)
         if (node_of(i).parent == parent.index_ && node_of(i).name == wanted) return at(i);
     if (count == count_max) return {};
