@@ -75,6 +75,11 @@ TEST(account, takes_what_lives_out_of_the_tags_books_when_it_dies) {
     EXPECT_EQ(now.peak_live_bytes, 107u);
     EXPECT_EQ(books.usage_of_tree(tag()).live_bytes, 0u);
     EXPECT_EQ(books.healed_bytes(), 107u);
+    account next(books, tags::node); // begins at zero, and not below
+    next.enter(50);
+    EXPECT_EQ(books.usage(tags::node).live_bytes, 50u);
+    EXPECT_EQ(books.usage_of_tree(tag()).live_bytes, 50u);
+    next.leave(50);
 }
 
 TEST(account, survives_a_shortage_of_cells_and_says_one_of_pages) {

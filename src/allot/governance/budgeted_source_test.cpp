@@ -69,6 +69,7 @@ TEST(budgeted_source, charges_the_difference_of_a_resize_and_both_blocks_of_a_mo
     EXPECT_TRUE(limited.try_resize(last, {.size = 250, .align = 1}, 90));
     EXPECT_EQ(limit.usage().live_bytes, 90u);
     void* const above = limited.try_allocate({.size = 10, .align = 1}); // now `last` cannot grow in place
+    EXPECT_FALSE(limited.try_reallocate(last, {.size = 90, .align = 1}, 151)); // 251 while it moves
     void* const moved = limited.try_reallocate(last, {.size = 90, .align = 1}, 150);
     ASSERT_TRUE(moved);
     EXPECT_EQ(limit.usage().peak_live_bytes, 250u);
