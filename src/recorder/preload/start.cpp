@@ -20,6 +20,7 @@ void* __libc_malloc(std::size_t);
 [[gnu::weak]] void __tsan_init();
 [[gnu::weak]] void __msan_init();
 [[gnu::weak]] void __hwasan_init();
+[[gnu::weak]] void* _Znwm(std::size_t); // operator new
 }
 
 namespace allot::recorder {
@@ -78,7 +79,8 @@ bool has_own_malloc() noexcept {
 // jemalloc, tcmalloc and mimalloc bring an operator new that calls their insides, not malloc. Sure only where both
 // come from one object: a program's own operator new may well call malloc.
 bool has_own_operator_new(const fixed_state& fixed) noexcept {
-    const void* found = dlsym(RTLD_DEFAULT, "_Znwm");
+    // dlsym would leave an error for the program's next dlerror() where there is none, and memory that it frees.
+    const auto* found = reinterpret_cast<const void*>(&_Znwm);
     return found != nullptr &&
            object_of(found) == object_of(reinterpret_cast<const void*>(fixed.real.malloc));
 }
