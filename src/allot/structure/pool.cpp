@@ -84,8 +84,9 @@ void* pool::cut() noexcept {
 }
 
 void pool::deallocate_elsewhere(void* slot) noexcept {
-    expect_live(slot);
-    make_current(find(slot));
+    slab* const home = find(slot);
+    if (!home || home == current_) fatal_foreign(slot);
+    make_current(home);
     deallocate(slot);
 }
 

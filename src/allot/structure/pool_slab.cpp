@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pool_slab.hpp>
-#include <functional>
+#include <memory>
+#include <span>
 #include <utility>
 
 // How a pool grows, looks slabs up, gives them back and checks itself.
@@ -10,21 +11,23 @@ namespace allot {
 namespace {
 
 using slab = detail::pool_slab;
+using key = detail::pool_slab_key;
 
 constexpr std::size_t link_bytes = checks == check_level::off ? 0 : sizeof(std::uint32_t);
 constexpr std::uint64_t slab_slot_bytes_max = gibibytes(4); // so that the division in deallocate() is exact
+
+constexpr layout table_layout(std::size_t slab_capacity) noexcept {
+    return {slab_capacity * (sizeof(slab) + sizeof(key)), alignof(slab)};
+}
 
 } // namespace
 
 layout pool::slab_layout(std::uint64_t slot_count) const noexcept {
     const std::size_t slots = slot_count * (stride_ + link_bytes);
-    return {align_up(slots, alignof(slab)) + sizeof(slab), std::max(slot_.align, alignof(slab))};
+    return {slots, slot_.align};
 }
 
-std::uint64_t pool::slots_in(std::uint64_t bytes) const noexcept {
-    constexpr std::uint64_t rest = sizeof(slab) + alignof(slab) - 1;
-    return bytes < rest ? 0 : (bytes - rest) / (stride_ + link_bytes);
-}
+std::uint64_t pool::slots_in(std::uint64_t bytes) const noexcept { return bytes / (stride_ + link_bytes); }
 
 void pool::hold(std::uint64_t bytes) noexcept {
     held_bytes_ += bytes;
@@ -64,57 +67,81 @@ slab* pool::grow(std::uint64_t slot_count_wanted) noexcept {
 }
 
 slab* pool::enter(void* block, std::uint64_t count) noexcept {
-    const layout all = slab_layout(count);
+    slab* const made = spare_ ? std::exchange(spare_, spare_->next_uncut) : records_ + record_count_++;
     auto* const base = static_cast<std::byte*>(block);
-    slab* const made =
-        ::new (base + all.size - sizeof(slab)) slab{.base = base,
-                                                    .links = reinterpret_cast<index*>(base + count * stride_),
-                                                    .next_waiting = nullptr,
-                                                    .next_uncut = uncut_,
-                                                    .count = count,
-                                                    .cut = 0,
-                                                    .head = no_slot,
-                                                    .free_count = 0,
-                                                    .is_waiting = false};
+    *made = {.base = base,
+             .links = reinterpret_cast<index*>(base + count * stride_),
+             .next_uncut = uncut_,
+             .count = static_cast<index>(count),
+             .head = no_slot};
     uncut_ = made;
     // Poisoned, not filled: no slot is touched before it is handed out.
     if constexpr (poisons) detail::mark_dead(base, count * stride_, false);
-    slab** const end = slabs_ + slab_count_;
-    slab** const place =
-        std::upper_bound(slabs_, end, made, [](slab* a, slab* b) { return std::less<>()(a->base, b->base); });
+    const key now{reinterpret_cast<std::uintptr_t>(block), made};
+    key* const end = keys_ + slab_count_;
+    key* const place =
+        std::upper_bound(keys_, end, now, [](const key& a, const key& b) { return a.first < b.first; });
     std::copy_backward(place, end, end + 1);
-    *place = made;
+    *place = now;
     ++slab_count_;
     capacity_count_ += count;
-    hold(upstream_.good_size(all));
+    hold(upstream_.good_size(slab_layout(count)));
     return made;
 }
 
 bool pool::make_room_in_table() noexcept {
     if (slab_count_ < slab_capacity_) return true;
-    const layout wanted{2 * slab_capacity_ * sizeof(slab*), alignof(slab*)};
+    const layout wanted = table_layout(2 * slab_capacity_);
     const std::uint64_t charge = upstream_.good_size(wanted);
     if (charge > limit_bytes_ - held_bytes_) {
         note_limit();
         return false;
     }
-    auto* const table = static_cast<slab**>(upstream_.try_allocate(wanted));
-    if (!table) return false;
-    std::copy(slabs_, slabs_ + slab_count_, table);
-    give_up_table();
-    slabs_ = table;
-    slab_capacity_ = wanted.size / sizeof(slab*);
+    void* const block = upstream_.try_allocate(wanted);
+    if (!block) return false;
     hold(charge);
+    move_table(block, 2 * slab_capacity_);
     return true;
 }
 
+// Every record gets a new address.
+void pool::move_table(void* block, std::size_t slab_capacity) noexcept {
+    auto* const records = static_cast<slab*>(block);
+    key* const keys = reinterpret_cast<key*>(records + slab_capacity);
+    const auto moved = [&](slab* old) { return old ? records + (old - records_) : nullptr; };
+    std::uninitialized_value_construct_n(records, slab_capacity);
+    std::uninitialized_value_construct_n(keys, slab_capacity);
+    for (std::size_t i = 0; i != record_count_; ++i) {
+        records[i] = records_[i];
+        records[i].next_waiting = moved(records_[i].next_waiting);
+        records[i].next_uncut = moved(records_[i].next_uncut);
+    }
+    for (std::size_t i = 0; i != slab_count_; ++i) keys[i] = {keys_[i].first, moved(keys_[i].slab)};
+    current_ = moved(current_);
+    waiting_ = moved(waiting_);
+    uncut_ = moved(uncut_);
+    spare_ = moved(spare_);
+    give_up_table();
+    records_ = records;
+    keys_ = keys;
+    slab_capacity_ = slab_capacity;
+}
+
 void pool::give_up_table() noexcept {
-    if (slabs_ == inline_slabs_) return;
-    const layout given{slab_capacity_ * sizeof(slab*), alignof(slab*)};
+    if (records_ == inline_records_) return;
+    const layout given = table_layout(slab_capacity_);
     held_bytes_ -= upstream_.good_size(given);
-    upstream_.deallocate(slabs_, given);
-    slabs_ = inline_slabs_;
+    upstream_.deallocate(records_, given);
+    records_ = inline_records_;
+    keys_ = inline_keys_;
     slab_capacity_ = inline_slab_count;
+}
+
+void pool::give_up_all() noexcept {
+    give_up_table();
+    spare_ = nullptr;
+    record_count_ = 0;
+    next_slab_bytes_ = slab_sizes_.bytes_min;
 }
 
 void pool::give_up(slab* gone) noexcept {
@@ -122,17 +149,23 @@ void pool::give_up(slab* gone) noexcept {
     capacity_count_ -= gone->count;
     cut_count_ -= gone->cut;
     held_bytes_ -= upstream_.good_size(all);
-    std::byte* const base = gone->base;
-    if constexpr (poisons) detail::mark_fresh(base, all.size, false);
-    upstream_.deallocate(base, all);
+    if constexpr (poisons) detail::mark_fresh(gone->base, all.size, false);
+    upstream_.deallocate(gone->base, all);
+    gone->next_uncut = std::exchange(spare_, gone);
 }
 
+// Without a branch on the address: where slots go back in no order, a wrong guess at each step would cost more than
+// the search, and keep the processor from looking ahead to the next slot.
 slab* pool::find(const void* address) const noexcept {
-    slab* const* const after =
-        std::upper_bound(slabs_, slabs_ + slab_count_, address,
-                         [](const void* place, slab* each) { return std::less<>()(place, each->base); });
-    if (after == slabs_ || !after[-1]->contains(address, stride_, after[-1]->count)) return nullptr;
-    return after[-1];
+    if (slab_count_ == 0) return nullptr;
+    const auto place = reinterpret_cast<std::uintptr_t>(address);
+    const key* at = keys_;
+    for (std::size_t rest = slab_count_; rest > 1;) {
+        const std::size_t half = rest / 2;
+        at += half & (0 - static_cast<std::size_t>(at[half].first <= place));
+        rest -= half;
+    }
+    return at->slab->contains(address, stride_, at->slab->count) ? at->slab : nullptr;
 }
 
 bool pool::owns(const void* address) const noexcept {
@@ -160,23 +193,20 @@ std::uint64_t pool::trim() noexcept {
         make_current(nullptr); // waiting_ is made anew below
     waiting_ = nullptr;
     uncut_ = nullptr;
-    slab** kept = slabs_;
-    for (slab** each = slabs_; each != slabs_ + slab_count_; ++each) {
-        slab* const now = *each;
+    key* kept = keys_;
+    for (const key& each : std::span(keys_, slab_count_)) {
+        slab* const now = each.slab;
         if (now->is_empty()) {
             give_up(now);
             continue;
         }
-        *kept++ = now;
+        *kept++ = each;
         now->is_waiting = checks != check_level::off && now->free_count != 0;
         if (now->is_waiting) now->next_waiting = std::exchange(waiting_, now);
         if (now->cut != now->count) now->next_uncut = std::exchange(uncut_, now);
     }
-    slab_count_ = static_cast<std::size_t>(kept - slabs_);
-    if (slab_count_ == 0) {
-        give_up_table();
-        next_slab_bytes_ = slab_sizes_.bytes_min;
-    }
+    slab_count_ = static_cast<std::size_t>(kept - keys_);
+    if (slab_count_ == 0) give_up_all();
     publish();
     return before - held_bytes_;
 }
@@ -188,16 +218,15 @@ void pool::release() noexcept {
     waiting_ = nullptr;
     uncut_ = nullptr;
     make_current(nullptr);
-    while (slab_count_ != 0) give_up(slabs_[--slab_count_]);
-    give_up_table();
-    next_slab_bytes_ = slab_sizes_.bytes_min;
+    while (slab_count_ != 0) give_up(keys_[--slab_count_].slab);
+    give_up_all();
     publish();
 }
 
 void pool::count_free_slots_by_slab() noexcept {
     if (current_) current_->head = head_;
     for (std::size_t i = 0; i != slab_count_; ++i) {
-        slab& each = *slabs_[i];
+        slab& each = *keys_[i].slab;
         each.free_count = 0;
         if constexpr (checks != check_level::off) {
             const auto live = std::count(each.links, each.links + each.cut, live_slot);
@@ -227,16 +256,15 @@ void pool::drop_free_slots_of_empty_slabs() noexcept {
 void pool::check() const noexcept {
     std::uint64_t capacity = 0, cut = 0, held = 0;
     for (std::size_t i = 0; i != slab_count_; ++i) {
-        const slab& each = *slabs_[i];
-        ALLOT_EXPECT(i == 0 || slabs_[i - 1]->base < each.base, "pool: slabs are not in order");
+        const slab& each = *keys_[i].slab;
+        ALLOT_EXPECT(i == 0 || keys_[i - 1].first < keys_[i].first, "pool: slabs are not in order");
         ALLOT_EXPECT(each.cut <= each.count, "pool: more slots cut than there are");
         ALLOT_EXPECT(is_aligned(each.base, slot_.align), "pool: a slab is not aligned");
         capacity += each.count;
         cut += each.cut;
         held += upstream_.good_size(slab_layout(each.count));
     }
-    if (slabs_ != inline_slabs_)
-        held += upstream_.good_size({slab_capacity_ * sizeof(slab*), alignof(slab*)});
+    if (records_ != inline_records_) held += upstream_.good_size(table_layout(slab_capacity_));
     ALLOT_EXPECT(capacity == capacity_count_ && cut == cut_count_, "pool: the count of slots is wrong");
     ALLOT_EXPECT(held == held_bytes_ && held <= limit_bytes_, "pool: the count of held bytes is wrong");
     ALLOT_EXPECT(capacity <= slot_count_max_, "pool: more slots than allowed");
@@ -255,7 +283,7 @@ void pool::check_free_slots() const noexcept {
         }
     } else {
         for (std::size_t i = 0; i != slab_count_; ++i) {
-            const slab& each = *slabs_[i];
+            const slab& each = *keys_[i].slab;
             const index head = &each == current_ ? head_ : each.head;
             std::uint64_t here = 0;
             for (index at = head; at != no_slot; at = each.links[at], ++here)
