@@ -1,5 +1,5 @@
-// Books return to zero, whoever stands above and below: when blocks come back one by one, and when a structure ends
-// them all at once.
+// Books return to zero, whoever stands above and below: when blocks come back one by one, and when a
+// structure ends them all at once.
 #include "stacks.hpp"
 
 #include <allot/testing/conformance_trial.hpp>

@@ -1,4 +1,5 @@
-// A budget stops at the byte, whoever stands above and below: over a structure it limits objects, below one chunks.
+// A budget stops at the byte, whoever stands above and below: over a structure it limits objects, below one
+// chunks.
 #include "stacks.hpp"
 
 #include <allot/governance/budget.hpp>
@@ -9,8 +10,8 @@ namespace {
 
 constexpr std::uint64_t limit_bytes = kibibytes(96);
 
-// base < decorator < budgeted < structure < decorator, and with the budget above the structure; each of them but the
-// base may be left out.
+// base < decorator < budgeted < structure < decorator, and with the budget above the structure; each of them
+// but the base may be left out.
 template <class Body>
 void for_each_place(const part& base, Body body) {
     for_each_stack_over({base}, [&](const parts& chosen) {

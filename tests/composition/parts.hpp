@@ -1,7 +1,7 @@
 // parts: the sources, decorators and structures of the library as parts of stacks that tests put together.
 //
-// Every header of src/allot/source, structure and governance that declares a memory_source has its stem in one
-// of the three lists below; matrix_test.cpp fails where one is missing.
+// Every header of src/allot/source, structure and governance that declares a memory_source has its stem in
+// one of the three lists below; matrix_test.cpp fails where one is missing.
 //
 //     stack tower;
 //     for (const part& each : {bases()[0], decorators()[0], structures()[0]}) tower.add(each);

@@ -1,5 +1,5 @@
-// A refusal at any point leaves nothing behind, whoever stands above and below: the stack is built, used and taken
-// down once for each request that reaches its base.
+// A refusal at any point leaves nothing behind, whoever stands above and below: the stack is built, used and
+// taken down once for each request that reaches its base.
 #include "stacks.hpp"
 
 #include <allot/testing/for_each_failure.hpp>

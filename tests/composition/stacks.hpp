@@ -1,5 +1,5 @@
-// stacks: all combinations of base, decorator below, structure, decorator above; "none" is a choice in each of the
-// last three.
+// stacks: all combinations of base, decorator below, structure, decorator above; "none" is a choice in each
+// of the last three.
 #pragma once
 
 #include "parts.hpp"

@@ -1,5 +1,5 @@
-// Every source, and every decorator and structure over malloc, keeps every law. Below decorators and structures an
-// auditing_source sees what they do to their upstream.
+// Every source, and every decorator and structure over malloc, keeps every law. Below decorators and
+// structures an auditing_source sees what they do to their upstream.
 #include "parts.hpp"
 
 #include <gtest/gtest.h>

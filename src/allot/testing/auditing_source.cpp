@@ -120,7 +120,8 @@ auditing_source::~auditing_source() {
     }
 }
 
-// A block of upstream: [front: a multiple of the alignment, so that the block is aligned][block][guard_bytes].
+// A block of upstream: [front: a multiple of the alignment, so that the block is
+// aligned][block][guard_bytes].
 std::size_t auditing_source::front_bytes(std::size_t align) const noexcept {
     return guard_bytes_ == 0 ? 0 : std::max(align, guard_bytes_);
 }

@@ -1,13 +1,15 @@
-// auditing_source: a source that checks its callers: each block comes back once, with its own layout, unharmed.
+// auditing_source: a source that checks its callers: each block comes back once, with its own layout,
+// unharmed.
 //
-// Use it in tests below a structure, or above one. To know only who leaks, with call stacks and without guards,
-// take leak_check. AddressSanitizer finds wrong accesses sooner; this one also knows layouts.
+// Use it in tests below a structure, or above one. To know only who leaks, with call stacks and without
+// guards, take leak_check. AddressSanitizer finds wrong accesses sooner; this one also knows layouts.
 // Borrows its upstream. A block gets guards before and after it (at least guard_bytes each; poisoned, see
 // poison.hpp), which good_size does not charge; guard_bytes = 0: none, and layouts go upstream as they came.
 // Its books come from malloc, and no_allocation overlooks what it and its upstream take.
 // Over a source of trait bulk_free blocks need not come back. Above an arena, name it as the arena's
 // bulk_observer: a bulk free ends the newest blocks, and their sum must be right.
-// Threads: as thread-safe as its upstream; every inquiry from any thread. The upstream is called without a lock.
+// Threads: as thread-safe as its upstream; every inquiry from any thread. The upstream is called without a
+// lock.
 // Cost: a lock and a tree of the live blocks. Where malloc has nothing for that tree the program ends.
 //
 // Fatal (on_finding::collect only counts them), each after "auditing_source 'NAME': ":

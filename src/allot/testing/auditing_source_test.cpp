@@ -133,6 +133,56 @@ TEST(auditing_source, finds_what_never_came_back_and_returns_it) {
     EXPECT_EQ(source.usage().live_count, 0);
 }
 
+TEST(auditing_source, each_finding_is_fatal_unless_collected) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    struct misuse {
+        const char* line; // behind "auditing_source 'parser': "
+        void (*commit)(auditing_source& audited);
+    };
+    static constexpr layout given{.size = 24, .align = 8};
+    const misuse misuses[] = {
+        {"foreign block: 0x[0-9a-f]+ \\(4 bytes aligned to 4\\)",
+         [](auditing_source& audited) {
+             int other = 5;
+             audited.deallocate(&other, layout_of<int>());
+         }},
+        {"given back twice: 0x[0-9a-f]+ \\(24 bytes aligned to 8\\)",
+         [](auditing_source& audited) {
+             void* const block = audited.allocate(given);
+             audited.deallocate(block, given);
+             audited.deallocate(block, given);
+         }},
+        {"wrong layout: 0x[0-9a-f]+ has 24 bytes aligned to 8, came back as 16 bytes aligned to 8",
+         [](auditing_source& audited) { audited.deallocate(audited.allocate(given), layout{16, 8}); }},
+        {"leaked: 1 blocks of 24 bytes together, the oldest 0x[0-9a-f]+ \\(24 bytes aligned to 8\\)",
+         [](auditing_source& audited) { static_cast<void>(audited.allocate(given)); }},
+        {"wrong bulk free: 2 blocks of 48 bytes together, where the newest have 0 bytes",
+         [](auditing_source& audited) { audited.bulk_freed({.live_bytes = 48, .live_count = 2}); }},
+#if !ALLOT_HAS_ASAN
+        {"written after the block: 0x[0-9a-f]+ \\(24 bytes aligned to 8\\)",
+         [](auditing_source& audited) {
+             auto* const block = static_cast<volatile char*>(audited.allocate(given));
+             block[24] = 1;
+             audited.check();
+         }},
+        {"written before the block: 0x[0-9a-f]+ \\(24 bytes aligned to 8\\)",
+         [](auditing_source& audited) {
+             auto* const block = static_cast<volatile char*>(audited.allocate(given));
+             block[-1] = 1;
+             audited.check();
+         }},
+#endif
+    };
+    for (const misuse& each : misuses) {
+        const auto commit = [&] {
+            malloc_source source;
+            auditing_source audited(source, {.name = "parser"});
+            each.commit(audited);
+        };
+        EXPECT_DEATH(commit(), std::string("^allot: fatal: auditing_source 'parser': ") + each.line + "\n");
+    }
+}
+
 // Gives the same block to everybody, at an address of its own choice.
 class bad_source final : public memory_source {
 public:

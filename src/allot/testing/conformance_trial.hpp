@@ -1,4 +1,5 @@
-// conformance_trial: one run of one conformance law: the subject, what was taken from it, and what it did wrong.
+// conformance_trial: one run of one conformance law: the subject, what was taken from it, and what it did
+// wrong.
 //
 // Use it to write a law of your own for check_law (source_conformance.hpp).
 // Borrows the subject. marked_blocks gives its blocks back.

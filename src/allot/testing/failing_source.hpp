@@ -3,9 +3,9 @@
 // Use it below whatever must survive a shortage. To try every point at which memory can run out, take
 // for_each_failure. To limit bytes rather than requests, take governance's budgeted_source.
 // Borrows its upstream. Adds nothing to a block.
-// A request is each call that may say no: try_allocate, try_allocate_at_least, try_resize, try_reallocate, and
-// what is built on them. A refused try_resize only answers false, as a source that cannot grow in place does;
-// the others note a refusal.
+// A request is each call that may say no: try_allocate, try_allocate_at_least, try_resize, try_reallocate,
+// and what is built on them. A refused try_resize only answers false, as a source that cannot grow in place
+// does; the others note a refusal.
 // Threads: as thread-safe as its upstream; plan() while others allocate only for one thread's tests.
 // Cost: an atomic addition and a virtual call.
 //

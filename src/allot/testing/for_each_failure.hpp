@@ -3,8 +3,8 @@
 // Refuses the first request that the body makes, then in a new run the second, and so on until a run passes
 // without a refusal: then every path that a shortage can take has been taken. (The manner is that of the
 // exception loop of BDE's test allocator.) For one certain refusal take failing_source itself.
-// The body takes its memory from the source that it is given; that one stands over an auditing_source, so that
-// a run that leaks or breaks a block after its refusal is fatal, with the number of the request.
+// The body takes its memory from the source that it is given; that one stands over an auditing_source, so
+// that a run that leaks or breaks a block after its refusal is fatal, with the number of the request.
 // An out_of_memory that leaves the body after the refusal is caught; every other exception goes through.
 // Threads: the body's own; a body of several threads has no certain n-th request.
 // Cost: the body runs once for each of its requests, and once more.

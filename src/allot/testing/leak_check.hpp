@@ -1,10 +1,11 @@
 // leak_check: a source that knows what is still live, by call stack; at its end nothing may be.
 //
-// Use it in a test between the code and its source to find who forgets to give back. To check also layouts and
-// overruns take auditing_source; for a program that was not rebuilt, `allot run`.
+// Use it in a test between the code and its source to find who forgets to give back. To check also layouts
+// and overruns take auditing_source; for a program that was not rebuilt, `allot run`.
 // Borrows its upstream; a block goes upstream as it came. Its books come from malloc; no_allocation overlooks
 // what it and its upstream take.
-// Stacks are return addresses with their module and offset, as addr2line takes them; none with frame_count = 0.
+// Stacks are return addresses with their module and offset, as addr2line takes them; none with frame_count =
+// 0.
 // Over a source of trait bulk_free nothing need come back, and nothing is a leak.
 // Threads: as thread-safe as its upstream; report() from any thread.
 // Cost: a lock and a tree of the live blocks, and some microseconds for a stack.

@@ -39,7 +39,10 @@ TEST(leak_check, joins_blocks_by_stack_and_shows_the_most_bytes_first) {
     leak_check leaks(source, collecting);
     EXPECT_EQ(leaks.report(), "");
     std::vector<std::pair<void*, std::size_t>> lost;
-    for (std::size_t size : {10, 20, 30}) lost.emplace_back(forget_here(leaks, size), size);
+    for (std::size_t size = 10; size <= 30; size += 10) {
+        asm volatile("" : "+r"(size)); // not unrolled: one call, so one stack
+        lost.emplace_back(forget_here(leaks, size), size);
+    }
     void* const large = leaks.allocate({.size = 1000});
     lost.emplace_back(large, 1000);
     const std::string report = leaks.report();
@@ -127,7 +130,8 @@ TEST(leak_check, dies_when_something_still_lives) {
             leak_check leaks(source, {.name = "parser"});
             forget_here(leaks, 24);
         },
-        "^allot: fatal: leak_check 'parser': 1 block, 24 bytes live: 24 bytes at 0x[0-9a-f]+ \\(allocation 1\\)\n");
+        "^allot: fatal: leak_check 'parser': 1 block, 24 bytes live: "
+        "24 bytes at 0x[0-9a-f]+ \\(allocation 1\\)\n");
 }
 
 } // namespace

@@ -36,7 +36,7 @@ bool probe() noexcept {
 no_allocation::no_allocation(const no_allocation_options& options) noexcept
     : count_before_(mine.count), bytes_before_(mine.bytes), fatal_before_(mine.fatal) {
     ALLOT_EXPECT(&allot_no_allocation_hooks_linked != nullptr,
-                 "no_allocation: this executable is not linked with allot_no_allocation_hooks");
+                 "no_allocation: this executable is not linked with allot::no_allocation_hooks");
     mine.fatal = options.on_finding == on_finding::fatal;
     ++mine.depth;
 }

@@ -1,23 +1,26 @@
 // no_allocation: a scope in which the calling thread must not take memory from malloc or operator new.
 //
-// Use it to show that a hot path takes its memory from its source alone, or takes none. Scopes count what happens
-// inside them, so that it does not matter what ran before. For all blocks of a whole program use `allot run`.
-// Sees: malloc, calloc, realloc, reallocarray, aligned_alloc, memalign, posix_memalign, valloc, pvalloc, and with
-// them operator new and the C library's own calls, made by this thread. Does not see: other threads, free,
-// mmap and sbrk, page faults, memory of an allocator with entry points of its own.
-// What an auditing_source or a leak_check and its upstream take is allowed: it was asked for by way of a source.
-// allocation_allowed does the same by hand.
-// The test executable links the CMake target `allot_no_allocation_hooks` (an object library with these functions,
-// which pass on to the next malloc; under a sanitizer it uses the sanitizer's hooks). Without it a scope is fatal.
+// Use it to show that a hot path takes its memory from its source alone, or takes none. Scopes count what
+// happens inside them, so that it does not matter what ran before. For all blocks of a whole program use
+// `allot run`. Sees: malloc, calloc, realloc, reallocarray, aligned_alloc, memalign, posix_memalign, valloc,
+// pvalloc, and with them operator new and the C library's own calls, made by this thread. Does not see: other
+// threads, free, mmap and sbrk, page faults, memory of an allocator with entry points of its own.
+// What an auditing_source or a leak_check and its upstream take is allowed: it was asked for by way of a
+// source. allocation_allowed does the same by hand.
+// The test executable links the CMake target `allot::no_allocation_hooks`, which has these functions and
+// passes on to the next malloc; under a sanitizer it uses the sanitizer's hooks.
 // Under Valgrind, which puts its own malloc before every other, sees() is false and nothing is counted. Under
 // ThreadSanitizer, whose runtime calls no hook there, the aligned functions are not seen.
 // Threads: scopes are their thread's own; they nest, and the outer counts what the inner saw.
 // Cost: two thread-local words per allocation.
 //
-// Fatal: "no_allocation: SIZE bytes were allocated" at the allocation, unless on_finding::collect.
+// Fatal:
+//     no_allocation: SIZE bytes were allocated           (at the allocation, unless on_finding::collect)
+//     no_allocation: this executable is not linked with allot::no_allocation_hooks
 //
 //     no_allocation scope({.on_finding = on_finding::collect});
 //     std::vector<int> numbers(10);
+//     use(numbers); // else a compiler may leave them out
 //     assert(scope.count() == 1 && scope.bytes() == 10 * sizeof(int));
 #pragma once
 

@@ -21,10 +21,13 @@ constexpr no_allocation_options collecting{.on_finding = on_finding::collect};
 // A new-expression may be left out together with its delete; a call of the function may not.
 void allocate_one() { ::operator delete(::operator new(sizeof(int))); }
 
+void use(std::vector<int>& numbers) { asm volatile("" : : "r"(numbers.data()) : "memory"); }
+
 TEST(no_allocation, usage) {
     NEEDS_SIGHT();
     no_allocation scope({.on_finding = on_finding::collect});
     std::vector<int> numbers(10);
+    use(numbers); // else a compiler may leave them out
     assert(scope.count() == 1 && scope.bytes() == 10 * sizeof(int));
     EXPECT_EQ(scope.count(), 1);
     EXPECT_EQ(scope.bytes(), 40);
@@ -105,8 +108,10 @@ TEST(no_allocation, overlooks_other_threads) {
     {
         std::thread other([&] {
             std::vector<int> numbers(1000);
+            use(numbers);
             no_allocation theirs(collecting);
             std::vector<int> more(10);
+            use(more);
             inside = theirs.count();
         });
         before = scope.count(); // what starting a thread took is ours
@@ -139,9 +144,11 @@ TEST(no_allocation, allowed_parts_do_not_count) {
             allocation_allowed deeper;
         }
         std::vector<int> numbers(100);
+        use(numbers);
     }
     EXPECT_EQ(scope.count(), 0);
     std::vector<int> numbers(100);
+    use(numbers);
     EXPECT_EQ(scope.count(), 1);
 }
 

@@ -1,8 +1,8 @@
 // source_conformance: the laws that every memory_source keeps, as checks for any test framework.
 //
-// Use it when you write a source, a decorator, or a structure that is one: make a fresh subject for each law and run
-// it. What it is for besides those laws needs tests of its own. Best over an auditing_source, which finds what
-// the subject does to its upstream.
+// Use it when you write a source, a decorator, or a structure that is one: make a fresh subject for each law
+// and run it. What it is for besides those laws needs tests of its own. Best over an auditing_source, which
+// finds what the subject does to its upstream.
 // Owns nothing; takes what it needs from the subject and gives all of it back.
 // Threads: laws `describe_from_another_thread` and `thread_safe` start threads of their own and join them;
 // run them under ThreadSanitizer as well.
@@ -21,7 +21,8 @@
 
 namespace allot {
 
-// What the subject is made for. Within the limits it must serve; beyond them it may, or refuses in good order.
+// What the subject is made for. Within the limits it must serve; beyond them it may, or refuses in good
+// order.
 struct conformance_limits {
     std::size_t size_max = mebibytes(2); // of one block; 0: it refuses everything
     std::size_t align_max = kibibytes(64);
