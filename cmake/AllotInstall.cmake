@@ -21,6 +21,8 @@ foreach(layer IN LISTS allot_library_layers)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/allot/${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot
     COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test.hpp" EXCLUDE PATTERN fixtures EXCLUDE)
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/scripts/gdb/allot_printers.py DESTINATION ${CMAKE_INSTALL_DATADIR}/allot/gdb
+  COMPONENT library)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/allot)
 install(EXPORT allot NAMESPACE allot:: FILE allot-config.cmake DESTINATION ${package} COMPONENT library)
