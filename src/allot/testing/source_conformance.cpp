@@ -352,7 +352,9 @@ void exhaustion(conformance_trial& trial) {
         }
         served_first = blocks.size();
         trial.expect(served_first != 0, "has a limit and serves nothing");
-        trial.expect(!trial.subject.try_allocate(wanted), "served after it had refused", wanted);
+        void* const more = trial.subject.try_allocate(wanted);
+        trial.expect(!more, "served after it had refused", wanted);
+        trial.subject.deallocate(more, wanted);
     }
     if (served_first == 0 || trial.subject.traits().bulk_free) return;
     void* const again = trial.subject.try_allocate(wanted);

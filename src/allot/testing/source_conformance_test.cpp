@@ -57,7 +57,10 @@ private:
         if (one_address) return static_bytes_;
         live_ += wanted.size;
         ++total_;
-        return static_cast<char*>(source_.try_allocate({wanted.size + shift, wanted.align})) + shift;
+        char* const address =
+            static_cast<char*>(source_.try_allocate({wanted.size + shift, wanted.align})) + shift;
+        if (claims_zeroed) std::memset(address, 1, wanted.size);
+        return address;
     }
     void do_give_back(void* address, layout given) noexcept override {
         const std::lock_guard hold(mutex_);
@@ -80,6 +83,7 @@ private:
         }
         void* const moved = do_try_allocate({new_size, given.align});
         if (!moved) return nullptr;
+        std::memset(moved, 0xEE, new_size);
         if (!forgets_bytes) std::memcpy(moved, address, std::min(given.size, new_size));
         do_give_back(address, given);
         return moved;
@@ -157,6 +161,10 @@ TEST(source_conformance, each_breach_is_found_by_its_law) {
         {"pmr_containers", "std::pmr::list broke: out of memory", [](auto& it) { it.refuses_all = true; }},
         {"describe_from_another_thread", "describe() gave another name",
          [](auto& it) { it.changes_name = true; }},
+        {"zeroed", "gave a block that is not zero", [](auto& it) { it.claims_zeroed = true; }},
+#ifndef __SANITIZE_THREAD__ // which would rightly report the race
+        {"thread_safe", "blocks of several threads damaged", [](auto& it) { it.one_address = true; }},
+#endif
         {"exhaustion", "gave more than its limit", [](auto& it) { it.throws_away_limit = true; }},
         {"exhaustion", "has a limit and serves nothing",
          [](auto& it) { it.throws_away_limit = it.refuses_all = true; }},
