@@ -8,7 +8,7 @@
 // and destroying need quiet.
 // Cost: an entry is a handful of plain loads and stores on the thread's own cache line, without an atomic
 // read-modify-write; about every half batch (options of the ledger) the bytes go to the shared totals. Beyond
-// 128 threads at a time, and where there is no room for a cell, an entry is a few shared atomics. 1.2 KiB.
+// 128 threads at a time, and where there is no room for a cell, an entry is a few shared atomics. 1.1 KiB.
 // Errors: exact when no thread is inside a call; while they write, live is off by at most threads × batch
 // (usage.behind_bytes_max), and so is the peak. With one writing thread the peak is exact.
 //

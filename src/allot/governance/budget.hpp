@@ -8,14 +8,15 @@
 // Making and destroying a budget needs quiet in it, not in its relatives.
 // Cost: a charge within the thread's credit is one uncontended compare-exchange, and so is a refund. Credit comes
 // from the shared total, and the parents', a quantum at a time. With quantum_bytes 0 each charge goes to the
-// shared totals. 1.3 KiB.
+// shared totals. 1.5 KiB.
 // Errors: live never exceeds the limit at any instant, in no budget of the tree. Read while others charge, live is
 // off by at most behind_bytes_max. A charge may be refused though early_bytes_max are left, when other threads are
 // inside a call at that moment: unused credit, children's too, is taken back before refusing. The peak is exact
 // with one charging thread and no children; else it is too high by at most behind_bytes_max, and never too low.
 // Fatal (level on): `allot: fatal: budget 'x': died with 40 live bytes`,
 // `allot: fatal: budget 'x': died before its child 'y'`,
-// `allot: fatal: budget 'x': refund of 100 bytes, 60 are charged`.
+// `allot: fatal: budget 'x': refund of 100 bytes, 60 are charged`. At every level: `…: a quantum of N bytes` above
+// 1 GiB, and `…: 0x… is no reclaimable of it` of remove().
 //
 //     budget tenant({.name = "tenant", .limit_bytes = 1000});
 //     budget session({.name = "session", .limit_bytes = 600, .parent = &tenant});

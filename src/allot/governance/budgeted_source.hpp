@@ -7,6 +7,7 @@
 // Cost: one charge or refund per call (budget.hpp), no byte per block.
 // What is charged is upstream's good_size, and that is refunded. A block that must move to grow is charged twice
 // while it moves, unless upstream's traits say that it moves without a copy.
+// Fatal: `allot: fatal: budgeted_source 'x': made without a limit`.
 // The numbers stand in the allowance; usage has refused_count alone.
 //
 //     budget session({.name = "session", .limit_bytes = 100});

@@ -5,11 +5,12 @@
 // Owns a page per tag that was ever entered (from its upstream, until it dies). Borrows upstream and observer.
 // Its upstream must not be a source that it keeps books of.
 // Threads: any thread reads and writes at any time. Making and destroying need quiet.
-// Cost: writing: see account.hpp. Reading: a lock and a walk over the tag's accounts. 8.3 KiB, and 200 bytes a tag.
+// Cost: writing: see account.hpp. Reading: a lock and a walk over the tag's accounts. 8.3 KiB, and 80 bytes a tag.
 // Errors: exact when no thread is inside a call; else live is off by at most behind_bytes_max = cells × batch,
 // and so is the peak. The peak of a tag with one account and one thread is exact.
 // Fork: the child's books are whole, less at most one half-made entry for each other thread.
-// Fatal (level on): `allot: fatal: ledger 'x': died with an open account of tag 'parse'`.
+// Fatal (level on): `allot: fatal: ledger 'x': died with an open account of tag 'parse'`. At every level: `…: a batch
+// of N bytes` below 2.
 //
 //     ledger books({.name = "app"});
 //     tracked_source nodes({.upstream = &malloc_source, .books = &books, .whose = tags::node});

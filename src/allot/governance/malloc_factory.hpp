@@ -4,7 +4,7 @@
 // a tag's memory back without walking its blocks.
 // Owns what it made, until destroy(). Borrows upstream.
 // Threads: any.
-// Cost: 1.2 KiB of upstream's per source; listed_source.hpp per block.
+// Cost: 1.1 KiB of upstream's per source; listed_source.hpp per block.
 // Fatal (level on): `allot: fatal: malloc_factory: died with 2 sources`.
 //
 //     malloc_factory factory({.upstream = &source});

@@ -14,7 +14,7 @@
 //   slot's mutex, then the registry's.
 // Threads: any.
 // Cost: thread_slot() is a thread-local load; a thread's first take_thread_slot() a lock, and the C++ run time
-// may allocate to note that the thread's end matters. 16 KiB of zero pages.
+// may allocate to note that the thread's end matters. 8 KiB of zero pages.
 //
 //     cell* own = cells_[detail::thread_slot()].load(std::memory_order_relaxed);
 //     if (!own) [[unlikely]] return enter_slow(bytes);       // which calls take_thread_slot()

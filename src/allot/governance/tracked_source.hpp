@@ -12,7 +12,7 @@
 // Its end: with a balance other than zero it tells its observer, or else the ledger's (`unbalanced`), and the
 // ledger's books are set right.
 // Fatal (level on, without an observer): `allot: fatal: tracked_source 'x': died with 100 live bytes in 1 blocks of
-// tag 'node'`.
+// tag 'node'`. At every level: `allot: fatal: tracked_source of tag 'node': made without a ledger`.
 //
 //     ledger books;
 //     tracked_source nodes({.upstream = &source, .books = &books, .whose = tags::node});
