@@ -54,6 +54,7 @@ TEST(pool_slab, never_holds_more_than_its_limit) {
         std::uint64_t count = 0;
         while (slots.try_allocate()) ++count;
         const allot::usage now = slots.usage();
+        EXPECT_EQ(now.live_count, count);
         EXPECT_LE(now.peak_held_bytes, limit);
         EXPECT_EQ(now.limit_bytes, limit);
         EXPECT_EQ(last_refusal().who, name("slots"));
