@@ -1,0 +1,215 @@
+// Bump allocation by ours, std::pmr's, foonathan's and LLVM's arena, and malloc, on recorded and made-up requests.
+// An iteration is one allocation, the reset's share included. Every block is aligned to 8, as CPython's arena
+// does, and its first 8 bytes are written.
+// Unfair to std::pmr: it gets a first buffer as large as the largest lifetime, so that its release() keeps
+// memory; without one it would go to malloc at each reset. Unfair to LLVM: its Reset() keeps the first slab (1 MiB)
+// alone. Unfair to malloc: it serves blocks that could be freed one by one. Unfair to ours: it counts bytes and
+// blocks, checks its limit, and has a name; none of the others does.
+#include <allot/source/malloc_source.hpp>
+#include <allot/structure/arena.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory_resource>
+#include <random>
+#include <string>
+#include <vector>
+#include <zstd.h>
+
+#ifdef ALLOT_HAS_FOONATHAN
+#    include <foonathan/memory/memory_stack.hpp>
+#endif
+#ifdef ALLOT_HAS_LLVM
+#    include <llvm/Support/Allocator.h>
+#endif
+
+namespace {
+
+using sizes = std::vector<std::uint32_t>;
+constexpr std::size_t align = 8;
+constexpr std::size_t lifetime_bytes_max = 8 << 20;
+
+// ---- workloads: lifetimes of sizes
+
+std::vector<sizes> read_ast() {
+    std::ifstream file(ALLOT_BENCH_DATA "/python_ast_arena.u32.zst", std::ios::binary);
+    const std::string packed((std::istreambuf_iterator<char>(file)), {});
+    const unsigned long long bytes = ZSTD_getFrameContentSize(packed.data(), packed.size());
+    if (packed.empty() || bytes > (64u << 20)) std::abort();
+    sizes all(static_cast<std::size_t>(bytes) / 4);
+    if (ZSTD_decompress(all.data(), all.size() * 4, packed.data(), packed.size()) != bytes) std::abort();
+    std::vector<sizes> lifetimes;
+    for (const std::uint32_t size : all) {
+        if (size == 0) {
+            lifetimes.emplace_back();
+        } else {
+            lifetimes.back().push_back(size);
+        }
+    }
+    std::erase_if(lifetimes, [](const sizes& each) { return each.empty(); });
+    return lifetimes;
+}
+
+const std::vector<sizes>& ast() {
+    static const std::vector<sizes> lifetimes = read_ast();
+    return lifetimes;
+}
+
+const std::vector<sizes>& fixed32() {
+    static const std::vector<sizes> lifetimes{sizes(1000, 32)};
+    return lifetimes;
+}
+
+// 50 % of 16 to 47 bytes, 38 % of 48 to 175, 12 % of 256 to 767.
+const std::vector<sizes>& request100() {
+    static const std::vector<sizes> lifetimes = [] {
+        std::vector<sizes> made(64, sizes(100));
+        std::mt19937 random(1);
+        for (sizes& request : made)
+            for (std::uint32_t& size : request) {
+                const auto kind = random() % 100;
+                size = static_cast<std::uint32_t>(kind < 50   ? 16 + random() % 32
+                                                  : kind < 88 ? 48 + random() % 128
+                                                              : 256 + random() % 512);
+            }
+        return made;
+    }();
+    return lifetimes;
+}
+
+// ---- the arenas: made anew, or reset
+
+struct ours {
+    allot::malloc_source heap;
+    allot::arena arena{{.upstream = &heap, .chunk_bytes_min = 16384}};
+    void* take(std::size_t size) { return arena.allocate(allot::layout{size, align}); }
+    void reset() { arena.reset(); }
+};
+
+struct ours_by_pmr : ours {
+    std::pmr::memory_resource* resource = &arena;
+    ours_by_pmr() { benchmark::DoNotOptimize(resource); }
+    void* take(std::size_t size) { return resource->allocate(size, align); }
+};
+
+struct by_std_pmr {
+    std::vector<std::byte> buffer = std::vector<std::byte>(lifetime_bytes_max);
+    std::pmr::monotonic_buffer_resource arena{buffer.data(), buffer.size()};
+    void* take(std::size_t size) { return arena.allocate(size, align); }
+    void reset() { arena.release(); }
+};
+
+struct by_std_pmr_cold {
+    std::pmr::monotonic_buffer_resource arena{16384};
+    void* take(std::size_t size) { return arena.allocate(size, align); }
+    void reset() { arena.release(); }
+};
+
+#ifdef ALLOT_HAS_FOONATHAN
+template <std::size_t Bytes>
+struct by_foonathan {
+    foonathan::memory::memory_stack<> arena{Bytes};
+    foonathan::memory::memory_stack<>::marker bottom = arena.top();
+    void* take(std::size_t size) { return arena.allocate(size, align); }
+    void reset() { arena.unwind(bottom); }
+};
+#endif
+
+#ifdef ALLOT_HAS_LLVM
+struct by_llvm {
+    llvm::BumpPtrAllocatorImpl<llvm::MallocAllocator, 1 << 20, 1 << 20> arena;
+    void* take(std::size_t size) { return arena.Allocate(size, align); }
+    void reset() { arena.Reset(); }
+};
+#endif
+
+struct by_malloc {
+    std::vector<void*> blocks;
+    by_malloc() { blocks.reserve(1 << 20); }
+    void* take(std::size_t size) {
+        void* const block = std::malloc(size);
+        blocks.push_back(block);
+        return block;
+    }
+    void reset() {
+        for (void* const block : blocks) std::free(block);
+        blocks.clear();
+    }
+    ~by_malloc() { reset(); }
+};
+
+// ---- the loops
+
+template <class Arena>
+[[gnu::noinline]] void live_once(Arena& arena, const sizes& requests) {
+    for (const std::uint32_t size : requests) *static_cast<volatile std::uint64_t*>(arena.take(size)) = size;
+}
+
+template <class Arena>
+void warm(benchmark::State& state, const std::vector<sizes>& (*workload)()) {
+    const std::vector<sizes>& lifetimes = workload();
+    Arena arena;
+    for (const sizes& each : lifetimes) { // whatever it keeps, it has now
+        live_once(arena, each);
+        arena.reset();
+    }
+    std::size_t next = 0;
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(lifetimes[next].size()))) {
+        live_once(arena, lifetimes[next]);
+        arena.reset();
+        if (++next == lifetimes.size()) next = 0;
+    }
+}
+
+template <class Arena>
+void cold(benchmark::State& state) {
+    const std::vector<sizes>& lifetimes = ast();
+    std::size_t next = 0;
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(lifetimes[next].size()))) {
+        Arena arena;
+        live_once(arena, lifetimes[next]);
+        if (++next == lifetimes.size()) next = 0;
+    }
+}
+
+template <class Arena>
+void add(const std::string& peer) {
+    const auto name = [&peer](const char* workload) {
+        return "arena/" + std::string(workload) + "/threads:1/" + peer;
+    };
+    benchmark::RegisterBenchmark(name("ast touch8").c_str(), warm<Arena>, ast);
+    benchmark::RegisterBenchmark(name("fixed32").c_str(), warm<Arena>, fixed32);
+    benchmark::RegisterBenchmark(name("request100").c_str(), warm<Arena>, request100);
+}
+
+template <class Arena>
+void add_cold(const std::string& peer) {
+    benchmark::RegisterBenchmark(("arena/cold/threads:1/" + peer).c_str(), cold<Arena>);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    add<ours>("allot");
+    add<by_std_pmr>("std::pmr");
+    add<by_malloc>("malloc");
+    add_cold<ours>("allot");
+    add_cold<by_std_pmr_cold>("std::pmr");
+    add_cold<by_malloc>("malloc");
+#ifdef ALLOT_HAS_FOONATHAN
+    add<by_foonathan<lifetime_bytes_max>>("foonathan");
+    add_cold<by_foonathan<1 << 16>>("foonathan");
+#endif
+#ifdef ALLOT_HAS_LLVM
+    add<by_llvm>("llvm");
+    add_cold<by_llvm>("llvm");
+#endif
+    const std::string by_pmr = "arena/through std::pmr::memory_resource/threads:1/";
+    benchmark::RegisterBenchmark((by_pmr + "allot").c_str(), warm<ours_by_pmr>, ast);
+    benchmark::RegisterBenchmark((by_pmr + "std::pmr").c_str(), warm<by_std_pmr>, ast);
+    benchmark::Initialize(&argc, argv);
+    benchmark::RunSpecifiedBenchmarks();
+}
