@@ -30,18 +30,27 @@ source_traits memory_source::do_traits() const noexcept { return {}; }
 
 source_description memory_source::do_describe() const noexcept { return {.kind = "memory_source"}; }
 
+namespace {
+
+// Out of line, so that do_allocate, which every pmr container calls, needs no stack frame for it.
+[[noreturn, gnu::cold, gnu::noinline]] void throw_shortage(const memory_source& source, layout wanted,
+                                                           std::uint64_t noted_before) {
+    // A source that forgot to note its refusal must not speak with another's words.
+    if (refusals_noted() == noted_before) {
+        const source_description self = source.describe();
+        note_refusal({.who = self.name, .kind = self.kind, .asked = wanted});
+    }
+    throw_out_of_memory();
+}
+
+} // namespace
+
 void* memory_source::do_allocate(std::size_t bytes, std::size_t align) {
     const layout wanted{bytes, align};
     const std::uint64_t noted = refusals_noted();
     void* const address = try_allocate(wanted);
-    if (!address) [[unlikely]] {
-        // A source that forgot to note its refusal must not speak with another's words.
-        if (refusals_noted() == noted) {
-            const source_description self = describe();
-            note_refusal({.who = self.name, .kind = self.kind, .asked = wanted});
-        }
-        throw_out_of_memory();
-    }
+    if (!address) [[unlikely]]
+        throw_shortage(*this, wanted, noted);
     return address;
 }
 

@@ -71,11 +71,11 @@ void arena::reset() noexcept {
 }
 
 // A request that the current chunk does not serve: of 0 bytes, beyond any address space, or just too large.
-void* arena::allocate_slow(layout wanted) noexcept {
-    wanted.size += wanted.size == 0;
-    ALLOT_EXPECT(is_power_of_two(wanted.align), "arena '", options_.name.view(), "': an alignment of ",
-                 wanted.align, " is not a power of two");
-    if (current_ && detail::fits(cursor_, end_, wanted)) return bump<&arena::allocate_slow>(wanted);
+void* arena::allocate_slow(std::size_t size, std::size_t align) noexcept {
+    const layout wanted{size + (size == 0), align};
+    if (!is_power_of_two(wanted.align)) fatal_alignment(wanted.align);
+    if (current_ && detail::fits(cursor_, end_, wanted))
+        return bump<&arena::allocate_slow>(wanted.size, wanted.align);
     arena_chunk* const fresh = is_valid(wanted) ? try_take_chunk(wanted) : (refuse(wanted), nullptr);
     honour_wish();
     if (!fresh) {
@@ -103,13 +103,13 @@ void* arena::allocate_slow(layout wanted) noexcept {
     if (current_) current_->used_end = cursor_;
     fresh->older = current_;
     open(fresh);
-    void* const block = bump<&arena::allocate_slow>(wanted);
+    void* const block = bump<&arena::allocate_slow>(wanted.size, wanted.align);
     publish();
     return block;
 }
 
-void* arena::allocate_slow_or_throw(layout wanted) {
-    void* const block = allocate_slow(wanted);
+void* arena::allocate_slow_or_throw(std::size_t size, std::size_t align) {
+    void* const block = allocate_slow(size, align);
     if (!block) throw_out_of_memory();
     return block;
 }
@@ -188,6 +188,10 @@ bool arena::try_resize(void* address, layout given, std::size_t new_size) noexce
     cursor_ -= less;
     allot::mark_dead(cursor_, less);
     return true;
+}
+
+void arena::fatal_alignment(std::size_t align) const noexcept {
+    fatal({"arena '", options_.name.view(), "': an alignment of ", align, " is not a power of two"});
 }
 
 void arena::fatal_block(const void* block, std::size_t size) const noexcept {

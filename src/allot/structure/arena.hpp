@@ -89,16 +89,20 @@ public:
     ~arena() override;
 
     // Blocks. As in memory_source, without a virtual call. Alignment is that of max_align_t unless asked.
-    [[nodiscard]] void* try_allocate(layout wanted) noexcept { return bump<&arena::allocate_slow>(wanted); }
-    [[nodiscard]] void* allocate(layout wanted) { return bump<&arena::allocate_slow_or_throw>(wanted); }
+    [[nodiscard]] void* try_allocate(layout wanted) noexcept {
+        return bump<&arena::allocate_slow>(wanted.size, wanted.align);
+    }
+    [[nodiscard]] void* allocate(layout wanted) {
+        return bump<&arena::allocate_slow_or_throw>(wanted.size, wanted.align);
+    }
     [[nodiscard]] void* allocate(std::size_t size, std::size_t align = alignof(std::max_align_t)) {
         return allocate(layout{size, align});
     }
     [[nodiscard]] result<void*> allocate_or_error(layout wanted) noexcept;
     // The newest block's bytes are free at once, another's at the next rewind or reset.
-    void deallocate(void* address, layout given) noexcept;
-    void deallocate(void* address, std::size_t size, std::size_t align = alignof(std::max_align_t)) noexcept {
-        deallocate(address, layout{size, align});
+    void deallocate(void* address, layout given) noexcept { deallocate(address, given.size, given.align); }
+    void deallocate(void* address, std::size_t size, std::size_t = alignof(std::max_align_t)) noexcept {
+        give_back(static_cast<std::byte*>(address), size + (size == 0));
     }
     // The newest block grows in place while its chunk has room; any block shrinks.
     [[nodiscard]] bool try_resize(void* address, layout given, std::size_t new_size) noexcept;
@@ -161,8 +165,12 @@ private:
             peak_held{0}, held_count{0}, free{0}, behind{0};
     };
 
-    void* do_try_allocate(layout wanted) noexcept override { return try_allocate(wanted); }
-    void do_give_back(void* address, layout given) noexcept override { deallocate(address, given); }
+    void* do_try_allocate(layout wanted) noexcept override {
+        return bump<&arena::allocate_slow>(wanted.size, wanted.align);
+    }
+    void do_give_back(void* address, layout given) noexcept override {
+        give_back(static_cast<std::byte*>(address), given.size);
+    }
     bool do_try_resize(void* address, layout given, std::size_t new_size) noexcept override {
         return try_resize(address, given, new_size);
     }
@@ -170,12 +178,14 @@ private:
     source_description do_describe() const noexcept override;
 
     template <auto Slow>
-    void* bump(layout wanted);
-    [[gnu::cold, gnu::noinline]] void* allocate_slow(layout wanted) noexcept;
-    [[gnu::cold, gnu::noinline]] void* allocate_slow_or_throw(layout wanted);
+    void* bump(std::size_t size, std::size_t align);
+    [[gnu::cold, gnu::noinline]] void* allocate_slow(std::size_t size, std::size_t align) noexcept;
+    [[gnu::cold, gnu::noinline]] void* allocate_slow_or_throw(std::size_t size, std::size_t align);
+    void give_back(std::byte* block, std::size_t size) noexcept;
     void give_back_elsewhere(std::byte* block, std::size_t size, std::uint64_t count) noexcept;
     void settle(std::size_t size, std::uint64_t count) noexcept;
     void check_newest(const std::byte* block, std::size_t size) const noexcept;
+    [[noreturn, gnu::cold]] void fatal_alignment(std::size_t align) const noexcept;
     [[noreturn, gnu::cold]] void fatal_block(const void* block, std::size_t size) const noexcept;
 
     // Chunks.

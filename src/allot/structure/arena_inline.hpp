@@ -8,22 +8,24 @@ namespace allot {
 
 // Two compares for every request: `size - 1` takes a size of 0 to the slow path as one that does not fit, and
 // end_ is a multiple of 16, so that rounding up to 16 never passes it. Larger alignments look once more.
+// Two numbers and not a layout: g++ 12 would send that through the stack.
 template <auto Slow>
-inline void* arena::bump(layout wanted) {
-    ALLOT_CHECK(is_power_of_two(wanted.align), "arena '", options_.name.view(), "': an alignment of ",
-                wanted.align, " is not a power of two");
+inline void* arena::bump(std::size_t size, std::size_t align) {
+    if constexpr (checks >= check_level::on)
+        if (!is_power_of_two(align)) [[unlikely]]
+            fatal_alignment(align);
     const auto end = reinterpret_cast<std::uintptr_t>(end_);
-    const auto begin = align_up(reinterpret_cast<std::uintptr_t>(cursor_), std::uintptr_t{wanted.align});
-    const bool beyond = wanted.align > alignof(std::max_align_t) &&
-                        (begin > end || begin < reinterpret_cast<std::uintptr_t>(cursor_));
-    if (beyond || wanted.size - 1 >= end - begin) [[unlikely]]
-        return (this->*Slow)(wanted);
+    const auto cursor = reinterpret_cast<std::uintptr_t>(cursor_);
+    const auto begin = align_up(cursor, std::uintptr_t{align});
+    const bool beyond = align > alignof(std::max_align_t) && (begin > end || begin < cursor);
+    if (beyond || size - 1 >= end - begin) [[unlikely]]
+        return (this->*Slow)(size, align);
     auto* const block = reinterpret_cast<std::byte*>(begin);
-    cursor_ = block + wanted.size;
-    total_bytes_ += wanted.size;
+    cursor_ = block + size;
+    total_bytes_ += size;
     total_count_ += 1;
     if constexpr (checks >= check_level::on) newest_block_ = block;
-    mark_fresh(block, wanted.size);
+    mark_fresh(block, size);
     return block;
 }
 
@@ -45,16 +47,13 @@ inline void arena::check_newest(const std::byte* block, std::size_t size) const 
     }
 }
 
-inline void arena::deallocate(void* address, layout given) noexcept {
-    auto* const block = static_cast<std::byte*>(address);
-    given.size += given.size == 0;
-    if (block < segment_ || block > cursor_ || given.size > static_cast<std::size_t>(cursor_ - block))
-        [[unlikely]]
-        return give_back_elsewhere(block, given.size, 1);
-    check_newest(block, given.size);
-    settle(given.size, 1);
-    mark_dead(block, given.size);
-    if (block + given.size == cursor_) {
+inline void arena::give_back(std::byte* block, std::size_t size) noexcept {
+    if (block < segment_ || block > cursor_ || size > static_cast<std::size_t>(cursor_ - block)) [[unlikely]]
+        return give_back_elsewhere(block, size, 1);
+    check_newest(block, size);
+    settle(size, 1);
+    mark_dead(block, size);
+    if (block + size == cursor_) {
         cursor_ = block;
         newest_block_ = nullptr;
     }

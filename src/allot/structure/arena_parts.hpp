@@ -84,8 +84,8 @@ struct arena_state {
     std::byte* cursor_ = nullptr; // the free bytes of the current chunk are [cursor_, end_)
     std::byte* end_ = nullptr;    // a multiple of 16
     std::uint64_t total_bytes_ = 0;
-    std::uint64_t total_count_ = 0;
     std::byte* newest_block_ = nullptr; // kept at check level on; nullptr: not known
+    std::uint64_t total_count_ = 0;     // not beside total_bytes_: g++ 12 would add the two as a vector
     std::byte* segment_ = nullptr;      // blocks in [segment_, cursor_) are newer than every mark
     std::uint64_t peak_live_bytes_ = 0; // as of the last time that live shrank
 
