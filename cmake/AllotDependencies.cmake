@@ -66,7 +66,8 @@ endif()
 if(ALLOT_BUILD_BENCHMARKS)
   find_package(benchmark QUIET)
   allot_pkg(libunwind)
-  allot_need("The benchmarks" benchmark::benchmark)
+  allot_pkg(libzstd) # recorded workloads
+  allot_need("The benchmarks" benchmark::benchmark PkgConfig::libzstd)
 endif()
 
 # add_feature_info wants variables.
