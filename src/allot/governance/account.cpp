@@ -112,8 +112,8 @@ void account::heal(bulk_free truth) noexcept {
     if (wrong.live_bytes == 0 && wrong.live_count == 0) return;
     {
         const light_mutex::guard whole_at_fork(detail::slot_mutex(detail::thread_slot()));
-        // What never came back is as good as freed; what never went out, as allocated: but for no bytes in the
-        // total, since nobody got any.
+        // What never came back is as good as freed; what never went out, as allocated: but for no bytes in
+        // the total, since nobody got any.
         auto& short_of = wrong.live_count > 0 ? shared_freed_count_ : shared_allocated_count_;
         const std::int64_t difference = wrong.live_count > 0 ? wrong.live_count : -wrong.live_count;
         short_of.fetch_add(static_cast<std::uint64_t>(difference), std::memory_order_relaxed);

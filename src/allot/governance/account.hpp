@@ -4,8 +4,8 @@
 // ledger. For a limit take a budget.
 // Owns its cells (64 bytes per thread that wrote, from the ledger's upstream). Borrows the ledger, which
 // outlives it.
-// Threads: any thread may write at any time, also a block's free in another thread than its allocation; making
-// and destroying need quiet.
+// Threads: any thread may write at any time, also a block's free in another thread than its allocation;
+// making and destroying need quiet.
 // Cost: an entry is a handful of plain loads and stores on the thread's own cache line, without an atomic
 // read-modify-write; about every half batch (options of the ledger) the bytes go to the shared totals. Beyond
 // 128 threads at a time, and where there is no room for a cell, an entry is a few shared atomics. 1.1 KiB.
@@ -40,8 +40,8 @@ struct live_total {
     mutable std::atomic<std::int64_t> peak = 0;
 
     void note(std::int64_t seen) const noexcept; // raises the peak
-    // `high` is the highest that the poster's pending bytes were since it posted last: with one poster the peak
-    // is exact, with more it is off by what the others had pending.
+    // `high` is the highest that the poster's pending bytes were since it posted last: with one poster the
+    // peak is exact, with more it is off by what the others had pending.
     void post(std::int64_t more, std::int64_t high) noexcept {
         note(bytes.fetch_add(more, std::memory_order_relaxed) + high);
     }
@@ -87,12 +87,12 @@ public:
     void change(std::uint64_t old_bytes, std::uint64_t new_bytes) noexcept;
     void refused() noexcept { refused_count_.fetch_add(1, std::memory_order_relaxed); }
 
-    // Sets the live numbers to what the caller knows to be true. What was wrong is counted in the ledger and told
-    // to its observer as `healed`. Expects: quiet.
+    // Sets the live numbers to what the caller knows to be true. What was wrong is counted in the ledger and
+    // told to its observer as `healed`. Expects: quiet.
     void heal(bulk_free truth = {}) noexcept;
 
-    // live_*, peak_live_bytes, total_*, refused_count, behind_bytes_max. Live numbers below zero (blocks came back
-    // that never went out) read as zero here; balance() tells.
+    // live_*, peak_live_bytes, total_*, refused_count, behind_bytes_max. Live numbers below zero (blocks came
+    // back that never went out) read as zero here; balance() tells.
     allot::usage usage() const noexcept;
     struct balance_sheet {
         std::int64_t live_bytes = 0;

@@ -17,9 +17,10 @@
 //   given back before another thread gets it granted.
 // - Parents are charged before, and refunded after, no matter: each level keeps its own limit by the first
 //   point; a charge that a parent refuses is taken back below, and until then is early, never over.
-// - A step that touches two words (total and cell, or two levels) holds the slot's mutex, for the fork's sake.
-// - Peaks: between two changes of charged_, live is at most charged_ less the lowest that a credit was in that
-//   time. Whoever changes it notes this for the time that ends there, with the lowest of its own credit.
+// - A step that touches two words (total and cell, or two levels) holds the slot's mutex, for the fork's
+//   sake.
+// - Peaks: between two changes of charged_, live is at most charged_ less the lowest that a credit was in
+//   that time. Whoever changes it notes this for the time that ends there, with the lowest of its own credit.
 
 namespace allot {
 
@@ -80,11 +81,12 @@ budget& budget::root() noexcept {
     return *top;
 }
 
-// Where a thread's credit is too small: credit from the total, else the bare need, else what others can spare.
+// Where a thread's credit is too small: credit from the total, else the bare need, else what others can
+// spare.
 bool budget::charge_slow(std::uint64_t bytes) noexcept {
     cell* const own = own_cell();
-    // A thread that has just taken its slot finds the credit of the one before; a cell must not grow beyond two
-    // quanta.
+    // A thread that has just taken its slot finds the credit of the one before; a cell must not grow beyond
+    // two quanta.
     if (own && try_use_credit(*own, bytes)) return true;
     if (own && bytes <= quantum_bytes_) {
         const light_mutex::guard whole_at_fork(detail::slot_mutex(detail::thread_slot()));
@@ -119,7 +121,8 @@ bool budget::charge_after_reclaim(std::uint64_t bytes) noexcept {
     return charged;
 }
 
-// Under the tree's mutex. Each round takes back credit where there is not enough, and the next one asks there.
+// Under the tree's mutex. Each round takes back credit where there is not enough, and the next one asks
+// there.
 bool budget::take_after_asking(std::uint64_t bytes, std::uint64_t deadline_ns, budget*& short_of) noexcept {
     int rounds = 2;
     for (budget* each = this; each; each = each->parent_) rounds += 2;

@@ -1,22 +1,23 @@
 // budget: a hard limit in bytes, one node of a tree of limits; asks for memory back before it refuses.
 //
-// One per process, tenant, session or cache; charge it through a budgeted_source, or directly as an allowance.
-// For numbers without a limit take a ledger. It is not for limits on counts.
+// One per process, tenant, session or cache; charge it through a budgeted_source, or directly as an
+// allowance. For numbers without a limit take a ledger. It is not for limits on counts.
 // Owns a cell of 64 bytes per thread that charged (from its upstream). Borrows parent, upstream, observer and
 // reclaimables; all outlive it (a reclaimable until remove()).
 // Threads: any thread charges, refunds and reads at any time, and need not refund what it charged itself.
 // Making and destroying a budget needs quiet in it, not in its relatives.
-// Cost: a charge within the thread's credit is one uncontended compare-exchange, and so is a refund. Credit comes
-// from the shared total, and the parents', a quantum at a time. With quantum_bytes 0 each charge goes to the
-// shared totals. 1.5 KiB.
-// Errors: live never exceeds the limit at any instant, in no budget of the tree. Read while others charge, live is
-// off by at most behind_bytes_max. A charge may be refused though early_bytes_max are left, when other threads are
-// inside a call at that moment: unused credit, children's too, is taken back before refusing. The peak is exact
-// with one charging thread and no children; else it is too high by at most behind_bytes_max, and never too low.
+// Cost: a charge within the thread's credit is one uncontended compare-exchange, and so is a refund. Credit
+// comes from the shared total, and the parents', a quantum at a time. With quantum_bytes 0 each charge goes
+// to the shared totals. 1.5 KiB.
+// Errors: live never exceeds the limit at any instant, in no budget of the tree. Read while others charge,
+// live is off by at most behind_bytes_max. A charge may be refused though early_bytes_max are left, when
+// other threads are inside a call at that moment: unused credit, children's too, is taken back before
+// refusing. The peak is exact with one charging thread and no children; else it is too high by at most
+// behind_bytes_max, and never too low.
 // Fatal (level on): `allot: fatal: budget 'x': died with 40 live bytes`,
 // `allot: fatal: budget 'x': died before its child 'y'`,
-// `allot: fatal: budget 'x': refund of 100 bytes, 60 are charged`. At every level: `…: a quantum of N bytes` above
-// 1 GiB, and `…: 0x… is no reclaimable of it` of remove().
+// `allot: fatal: budget 'x': refund of 100 bytes, 60 are charged`. At every level: `…: a quantum of N bytes`
+// above 1 GiB, and `…: 0x… is no reclaimable of it` of remove().
 //
 //     budget tenant({.name = "tenant", .limit_bytes = 1000});
 //     budget session({.name = "session", .limit_bytes = 600, .parent = &tenant});
@@ -72,14 +73,15 @@ public:
     void refund(std::uint64_t bytes) noexcept override;
 
     // What to ask before refusing, here or in a parent whose limit is met. False: there are
-    // reclaimable_count_max already. Concurrent ones are asked for what is missing, deferred ones get the wish.
+    // reclaimable_count_max already. Concurrent ones are asked for what is missing, deferred ones get the
+    // wish.
     [[nodiscard]] bool try_add(reclaimable& holder) noexcept;
     // Returns when no call of it is under way. Not from inside its reclaim().
     void remove(reclaimable& holder) noexcept;
 
     // live_bytes, peak_live_bytes, held_bytes (live and unused credit; held == live + free), peak_held_bytes,
-    // free_bytes, refused_count, limit_bytes, behind_bytes_max, early_bytes_max. Waits 0.1 s at most while somebody
-    // in the tree reclaims.
+    // free_bytes, refused_count, limit_bytes, behind_bytes_max, early_bytes_max. Waits 0.1 s at most while
+    // somebody in the tree reclaims.
     allot::usage usage() const noexcept;
     const allot::name& name() const noexcept { return name_; }
     budget* parent() const noexcept { return parent_; }

@@ -242,8 +242,8 @@ TEST(budget, dies_of_broken_agreements) {
         "allot: fatal: budget 'x': refund of 100 bytes, 60 are charged");
 }
 
-// A chain of three with sibling leaves, against sums: live and peak to the byte where nothing lies below, and a
-// charge is refused exactly when some level has no room.
+// A chain of three with sibling leaves, against sums: live and peak to the byte where nothing lies below, and
+// a charge is refused exactly when some level has no room.
 TEST(budget, model_agrees_with_plain_sums) {
     const unsigned seed = std::random_device{}();
     SCOPED_TRACE("seed " + std::to_string(seed));

@@ -20,8 +20,9 @@ void in_eight_threads(auto body) {
     for (std::thread& each : threads) each.join();
 }
 
-// Two children of a parent whose limit is less than theirs together. `truth` is raised after a charge and lowered
-// before its refund, so that it never says more than what is charged: if it ever exceeds a limit, so did the budget.
+// Two children of a parent whose limit is less than theirs together. `truth` is raised after a charge and
+// lowered before its refund, so that it never says more than what is charged: if it ever exceeds a limit, so
+// did the budget.
 class crowd : public testing::Test {
 protected:
     static constexpr std::uint64_t child_limit = 60'000;
@@ -101,8 +102,8 @@ TEST_F(crowd, never_exceeds_a_limit_at_any_instant_and_is_exact_when_quiet) {
     top.refund(top_limit);
 }
 
-// Each thread asks for small parts and keeps them: together they must get nearly all. What is missing when the first
-// one was refused is what others had in flight at that moment.
+// Each thread asks for small parts and keeps them: together they must get nearly all. What is missing when
+// the first one was refused is what others had in flight at that moment.
 TEST_F(crowd, is_early_by_no_more_than_it_says) {
     budget limit({.limit_bytes = 1'000'000, .quantum_bytes = 5000});
     std::atomic<std::uint64_t> charged = 0;

@@ -1,12 +1,12 @@
 // budgeted_source: a decorator that charges an allowance for every block, and refuses when it does.
 //
-// Below an arena it limits chunks, above one each object; both stop at the byte. The allowance is a budget as a
-// rule. For numbers take tracked_source; it goes above this one, so that a refused request enters no books.
+// Below an arena it limits chunks, above one each object; both stop at the byte. The allowance is a budget as
+// a rule. For numbers take tracked_source; it goes above this one, so that a refused request enters no books.
 // Owns nothing. Borrows upstream and allowance.
 // Threads: as upstream, with an allowance for any thread, as a budget is.
 // Cost: one charge or refund per call (budget.hpp), no byte per block.
-// What is charged is upstream's good_size, and that is refunded. A block that must move to grow is charged twice
-// while it moves, unless upstream's traits say that it moves without a copy.
+// What is charged is upstream's good_size, and that is refunded. A block that must move to grow is charged
+// twice while it moves, unless upstream's traits say that it moves without a copy.
 // Fatal: `allot: fatal: budgeted_source 'x': made without a limit`.
 // The numbers stand in the allowance; usage has refused_count alone.
 //

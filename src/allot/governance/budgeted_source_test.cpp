@@ -119,7 +119,8 @@ TEST(budgeted_source, gives_each_block_back_and_takes_nothing_else) {
     for (int i = 0; i < 500; ++i) numbers.push_back(i);
 }
 
-// In both orders with a tracked_source: the budget never has more than the limit, and exactly what the books have.
+// In both orders with a tracked_source: the budget never has more than the limit, and exactly what the books
+// have.
 TEST(budgeted_source, model_agrees_with_the_books_above_and_below) {
     const unsigned seed = std::random_device{}();
     SCOPED_TRACE("seed " + std::to_string(seed));

@@ -1,16 +1,17 @@
 // ledger: the books per tag: who holds how many bytes, in how many blocks, at most and ever.
 //
-// One per program, heap or tenant. Sources write into it (tracked_source, tagged_heap, an account of your own);
-// whoever wants numbers reads usage(tag), or report.hpp's table. For a limit take a budget.
-// Owns a page per tag that was ever entered (from its upstream, until it dies). Borrows upstream and observer.
-// Its upstream must not be a source that it keeps books of.
+// One per program, heap or tenant. Sources write into it (tracked_source, tagged_heap, an account of your
+// own); whoever wants numbers reads usage(tag), or report.hpp's table. For a limit take a budget.
+// Owns a page per tag that was ever entered (from its upstream, until it dies). Borrows upstream and
+// observer. Its upstream must not be a source that it keeps books of.
 // Threads: any thread reads and writes at any time. Making and destroying need quiet.
-// Cost: writing: see account.hpp. Reading: a lock and a walk over the tag's accounts. 8.3 KiB, and 80 bytes a tag.
-// Errors: exact when no thread is inside a call; else live is off by at most behind_bytes_max = cells × batch,
-// and so is the peak. The peak of a tag with one account and one thread is exact.
+// Cost: writing: see account.hpp. Reading: a lock and a walk over the tag's accounts. 8.3 KiB, and 80 bytes a
+// tag.
+// Errors: exact when no thread is inside a call; else live is off by at most behind_bytes_max = cells ×
+// batch, and so is the peak. The peak of a tag with one account and one thread is exact.
 // Fork: the child's books are whole, less at most one half-made entry for each other thread.
-// Fatal (level on): `allot: fatal: ledger 'x': died with an open account of tag 'parse'`. At every level: `…: a batch
-// of N bytes` below 2.
+// Fatal (level on): `allot: fatal: ledger 'x': died with an open account of tag 'parse'`. At every level: `…:
+// a batch of N bytes` below 2.
 //
 //     ledger books({.name = "app"});
 //     tracked_source nodes({.upstream = &malloc_source, .books = &books, .whose = tags::node});
@@ -60,8 +61,8 @@ public:
     // Makes the tag's page, so that an account of it cannot fail to open. False on shortage.
     [[nodiscard]] bool try_open(tag whose) noexcept { return page_of(whose) != nullptr; }
 
-    // A block of this account came back to another one, which saw it and entered nothing: counted, and told to the
-    // observer as healed.
+    // A block of this account came back to another one, which saw it and entered nothing: counted, and told
+    // to the observer as healed.
     void wrong_free(const account& owner, std::uint64_t bytes) noexcept {
         healed(owner, {.live_bytes = static_cast<std::int64_t>(bytes), .live_count = 1});
     }

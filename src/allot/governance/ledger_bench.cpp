@@ -1,5 +1,5 @@
-// What tracking costs on a pair of malloc and free: ours per thread, the three shared atomics that programs write
-// themselves, and none. Unfair to `untracked`: all go through a virtual call, and it through one less.
+// What tracking costs on a pair of malloc and free: ours per thread, the three shared atomics that programs
+// write themselves, and none. Unfair to `untracked`: all go through a virtual call, and it through one less.
 #include <allot/governance/budget.hpp>
 #include <allot/governance/tracked_source.hpp>
 #include <allot/source/default_source.hpp>

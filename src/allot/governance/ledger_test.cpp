@@ -89,8 +89,8 @@ TEST(ledger, dies_of_an_account_that_is_still_open) {
         "allot: fatal: ledger 'x': died with an open account of tag 'parse'");
 }
 
-// Blocks wander: each thread frees what another one entered. The sums must be exact whenever nobody is inside a
-// call, and never further off than the bound that usage names while they run.
+// Blocks wander: each thread frees what another one entered. The sums must be exact whenever nobody is inside
+// a call, and never further off than the bound that usage names while they run.
 class wandering_blocks : public testing::Test {
 protected:
     static constexpr int thread_count = 8;
@@ -184,8 +184,8 @@ TEST(ledger, counts_more_threads_than_there_are_slots) {
     page.heal();
 }
 
-// Other threads write all the time, with flushes at each third entry; the child's books must be whole: a multiple of
-// complete entries, and its own entries must fit.
+// Other threads write all the time, with flushes at each third entry; the child's books must be whole: a
+// multiple of complete entries, and its own entries must fit.
 TEST(ledger, is_whole_in_the_child_of_a_fork) {
     ledger books({.batch_bytes = 512});
     account page(books, tags::node);
@@ -205,7 +205,8 @@ TEST(ledger, is_whole_in_the_child_of_a_fork) {
             const account::balance_sheet before = page.balance();
             page.enter(5000);
             const account::balance_sheet after = page.balance();
-            // A flush cut in two would leave 300 bytes and more; a half-made entry leaves 100 for each thread.
+            // A flush cut in two would leave 300 bytes and more; a half-made entry leaves 100 for each
+            // thread.
             const std::int64_t torn = before.live_bytes - 100 * before.live_count;
             const bool whole = before.live_bytes % 100 == 0 && torn >= -300 && torn <= 300 &&
                                before.live_bytes >= 0 && before.live_bytes <= 3 * 1000;

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <new>
 
-// Order: a list, and the links of the headers in it, belong to the slot's mutex; a block tells its slot, so that any
-// thread can take it out. The mutexes are the process's own, one per slot, and so whole at a fork.
+// Order: a list, and the links of the headers in it, belong to the slot's mutex; a block tells its slot, so
+// that any thread can take it out. The mutexes are the process's own, one per slot, and so whole at a fork.
 
 namespace allot {
 

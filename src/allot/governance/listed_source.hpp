@@ -1,12 +1,12 @@
 // listed_source: a decorator that keeps a list of its blocks, so that all of them can be given back at once.
 //
-// It makes the end of a scope possible over a source that frees block by block, as malloc does. Where the memory
-// may come in chunks, an arena does that without a byte per block. It is what malloc_factory makes.
+// It makes the end of a scope possible over a source that frees block by block, as malloc does. Where the
+// memory may come in chunks, an arena does that without a byte per block. It is what malloc_factory makes.
 // Owns the blocks that are out: they go back with it. Borrows upstream.
 // Threads: thread_safe if upstream is; give_back_all() needs quiet.
 // Cost: 32 bytes per block before its first byte (for an alignment above 32: one alignment), which upstream
-// sees as part of the block and good_size does not; a list of its own for each thread under a lock of its own,
-// which only a free in another thread meets. 1.1 KiB.
+// sees as part of the block and good_size does not; a list of its own for each thread under a lock of its
+// own, which only a free in another thread meets. 1.1 KiB.
 // Fatal (level on): `allot: fatal: listed_source 'x': block 0x… of 100 bytes belongs to 'y'`, and
 // `… of 100 bytes is not a live block` for a second free, another layout or a foreign block.
 //

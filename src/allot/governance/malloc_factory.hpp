@@ -1,7 +1,7 @@
 // malloc_factory: makes a listed_source for each name, over malloc or another source.
 //
-// tagged_heap's factory as long as the application chooses no other. A factory whose sources take pages can give
-// a tag's memory back without walking its blocks.
+// tagged_heap's factory as long as the application chooses no other. A factory whose sources take pages can
+// give a tag's memory back without walking its blocks.
 // Owns what it made, until destroy(). Borrows upstream.
 // Threads: any.
 // Cost: 1.1 KiB of upstream's per source; listed_source.hpp per block.

@@ -3,12 +3,12 @@
 // For people: a log, a debugging session. For programs take ledger::usage.
 // Owns nothing.
 // Threads: any; the numbers are read tag by tag while others write.
-// Cost: a lock and a walk per tag. write_report() allocates nothing; a line is 160 bytes at most, longer tag paths
-// are cut on the left.
-// Columns: live and peak bytes, live blocks, allocations and frees ever, and the tag's share of all live bytes.
-// A tag's numbers are its own, without its children's. "untagged" bears no tag: its line is what is not
-// accounted for, and stands last, with its shares of bytes and of allocations. Tags that were never used are
-// left out.
+// Cost: a lock and a walk per tag. write_report() allocates nothing; a line is 160 bytes at most, longer tag
+// paths are cut on the left.
+// Columns: live and peak bytes, live blocks, allocations and frees ever, and the tag's share of all live
+// bytes. A tag's numbers are its own, without its children's. "untagged" bears no tag: its line is what is
+// not accounted for, and stands last, with its shares of bytes and of allocations. Tags that were never used
+// are left out.
 //
 //     ledger books({.name = "app"});
 //     account(books, tags::parse).enter(100);

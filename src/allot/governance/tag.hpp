@@ -1,16 +1,16 @@
 // tag: whom memory is for: a name in a tree of names, as a value of two bytes.
 //
-// Use one for each kind of use that reports should tell apart: "parser", "parser/strings", a plug-in. A tag is
-// bound to a source once (tracked_source, tagged_heap), not passed with each call. Not for what comes and goes
-// by the thousand, as sessions and requests do: a name stays for the life of the process, and there is room for
-// 1,024; give those a budget and a source of their own under one tag.
-// A name under a parent is one tag, whoever asks. The tag of no name (`tag()`, "untagged") is the root of all,
-// and what bears it bears no tag.
+// Use one for each kind of use that reports should tell apart: "parser", "parser/strings", a plug-in. A tag
+// is bound to a source once (tracked_source, tagged_heap), not passed with each call. Not for what comes and
+// goes by the thousand, as sessions and requests do: a name stays for the life of the process, and there is
+// room for 1,024; give those a budget and a source of their own under one tag.
+// A name under a parent is one tag, whoever asks. The tag of no name (`tag()`, "untagged") is the root of
+// all, and what bears it bears no tag.
 // Owns nothing: the names lie in one table of the process that is never freed.
 // Threads: any; a value.
 // Cost: making: a lock and a walk over all tags; the rest: a few loads. 36 KiB of zero pages.
-// Fatal: `allot: fatal: tag 'x': no room for more than 1024 tags` and `allot: fatal: tag: a name of 0 bytes (1 to
-// 31 are allowed)`, both of make().
+// Fatal: `allot: fatal: tag 'x': no room for more than 1024 tags` and `allot: fatal: tag: a name of 0 bytes
+// (1 to 31 are allowed)`, both of make().
 //
 //     const tag strings = tag::make("strings", tags::parse);
 //     assert(strings == tag::make("strings", tags::parse) && strings.parent() == tags::parse);

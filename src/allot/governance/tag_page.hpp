@@ -1,9 +1,9 @@
 // tag_page: the shared totals of one tag in one ledger. Inner part of ledger and account.
 //
 // Order: all totals are relaxed atomics, for they publish no other memory: a reader wants numbers, each of
-// them some value that was true. What must be exact is exact when writers are quiet, and quiet is an order that
-// the program makes itself (a join, a lock). A transfer from a cell to the totals comes in two stores, the
-// totals first: a reader in between sees the batch twice, which the bound allows.
+// them some value that was true. What must be exact is exact when writers are quiet, and quiet is an order
+// that the program makes itself (a join, a lock). A transfer from a cell to the totals comes in two stores,
+// the totals first: a reader in between sees the batch twice, which the bound allows.
 // Threads: totals any; the list and the `closed` sums under the ledger's mutex.
 #pragma once
 

@@ -3,14 +3,14 @@
 // Use it where parts of a program need memory of their own that can be counted, and ended, per part. For one
 // source under one tag take tracked_source; for memory of one short scope, an arena.
 // Owns the sources of its tags, what is out of them, and its books. Borrows factory and observer.
-// Threads: source(), usage() and the sources are for any thread, if the factory's are thread_safe. end() needs quiet
-// in that tag.
+// Threads: source(), usage() and the sources are for any thread, if the factory's are thread_safe. end()
+// needs quiet in that tag.
 // Cost: account.hpp's entry and what the factory's source costs; with the default factory 32 bytes per block.
 // A block that comes back under another tag's source goes to its owner and the books stay right: told to the
-// observer as `healed`; without an observer it is fatal. (Level off does not look: the books are wrong until end().)
-// What lives at the heap's end goes with it, and is told to the observer as `unbalanced`.
-// Fatal (level on): `allot: fatal: tagged_heap 'x': block 0x… of 100 bytes of tag 'node' came back to 'edge'` and
-// `allot: fatal: tagged_heap 'x': tag 'edge' ends with 40 live bytes that its source cannot free`.
+// observer as `healed`; without an observer it is fatal. (Level off does not look: the books are wrong until
+// end().) What lives at the heap's end goes with it, and is told to the observer as `unbalanced`.
+// Fatal (level on): `allot: fatal: tagged_heap 'x': block 0x… of 100 bytes of tag 'node' came back to 'edge'`
+// and `allot: fatal: tagged_heap 'x': tag 'edge' ends with 40 live bytes that its source cannot free`.
 //
 //     tagged_heap heap({.name = "app"});
 //     {
@@ -53,7 +53,8 @@ public:
     memory_source& source(tag whose);
     memory_source* try_source(tag whose) noexcept; // nullptr on shortage
 
-    // All blocks of the tag and of the tags below it are gone; how many bytes were live. The sources stay usable.
+    // All blocks of the tag and of the tags below it are gone; how many bytes were live. The sources stay
+    // usable.
     // Invalidates: those blocks.
     std::uint64_t end(tag whose) noexcept;
 

@@ -103,7 +103,8 @@ TEST(tagged_heap, tells_what_lives_at_its_end) {
     EXPECT_EQ(log.seen[0].count, 1u);
 }
 
-// A factory of the application's own, whose sources free block by block and whose blocks do not tell whose they are.
+// A factory of the application's own, whose sources free block by block and whose blocks do not tell whose
+// they are.
 struct plain_factory : source_factory {
     struct plain final : memory_source {
         void* do_try_allocate(layout wanted) noexcept override {

@@ -1,20 +1,21 @@
 // thread_slots: a small number for each running thread, so that counters can be kept per thread.
 //
-// Inner part of ledger, budget and listed_source: a component keeps an array of thread_slot_count + 1 pointers
-// to its cells and looks its own up with thread_slot(). Slot 0 is nobody's: a thread that has not yet asked,
-// that found all slots taken, or whose thread-local objects are destroyed already has it, and its cell is never
-// made, so that the one test "is there a cell?" leads all of them to the slow path.
+// Inner part of ledger, budget and listed_source: a component keeps an array of thread_slot_count + 1
+// pointers to its cells and looks its own up with thread_slot(). Slot 0 is nobody's: a thread that has not
+// yet asked, that found all slots taken, or whose thread-local objects are destroyed already has it, and its
+// cell is never made, so that the one test "is there a cell?" leads all of them to the slow path.
 // Danger, and the order that keeps it out:
 // - A cell has one writer, the thread that holds the slot; it writes with relaxed load and store. A thread
 //   gives its slot back at its end under the registry's mutex, the next one takes it under the same mutex: so
 //   the second thread continues the first one's cells with everything in them, and nothing must be folded.
-// - A fork must not cut a step in two that touches a cell and a shared total. Such steps hold the slot's mutex;
-//   the fork handler takes all of them, and frees the slots of the threads that the child does not have.
-// - Order of locks: fork_mutexes (in whatever order users nest them: the fork handler takes all or none), then a
-//   slot's mutex, then the registry's.
+// - A fork must not cut a step in two that touches a cell and a shared total. Such steps hold the slot's
+//   mutex; the fork handler takes all of them, and frees the slots of the threads that the child does not
+//   have.
+// - Order of locks: fork_mutexes (in whatever order users nest them: the fork handler takes all or none),
+//   then a slot's mutex, then the registry's.
 // Threads: any.
-// Cost: thread_slot() is a thread-local load; a thread's first take_thread_slot() a lock, and the C++ run time
-// may allocate to note that the thread's end matters. 8 KiB of zero pages.
+// Cost: thread_slot() is a thread-local load; a thread's first take_thread_slot() a lock, and the C++ run
+// time may allocate to note that the thread's end matters. 8 KiB of zero pages.
 //
 //     cell* own = cells_[detail::thread_slot()].load(std::memory_order_relaxed);
 //     if (!own) [[unlikely]] return enter_slow(bytes);       // which calls take_thread_slot()

@@ -1,8 +1,8 @@
 // tracked_source: a decorator that enters every block in a ledger, under a tag.
 //
 // Below an arena or pool it counts chunks; above one it counts each object and learns of the ends that come
-// without a free as the arena's bulk_observer. For a limit take budgeted_source; for a source per tag with its
-// end, tagged_heap.
+// without a free as the arena's bulk_observer. For a limit take budgeted_source; for a source per tag with
+// its end, tagged_heap.
 // Owns its account in the ledger. Borrows upstream, ledger and observer.
 // Threads: as upstream; the books are for any thread.
 // Cost: account.hpp's entry per call, no byte per block.
@@ -11,8 +11,8 @@
 // books are wrong until each of them dies, which heals them; tagged_heap sees it at once.
 // Its end: with a balance other than zero it tells its observer, or else the ledger's (`unbalanced`), and the
 // ledger's books are set right.
-// Fatal (level on, without an observer): `allot: fatal: tracked_source 'x': died with 100 live bytes in 1 blocks of
-// tag 'node'`. At every level: `allot: fatal: tracked_source of tag 'node': made without a ledger`.
+// Fatal (level on, without an observer): `allot: fatal: tracked_source 'x': died with 100 live bytes in 1
+// blocks of tag 'node'`. At every level: `allot: fatal: tracked_source of tag 'node': made without a ledger`.
 //
 //     ledger books;
 //     tracked_source nodes({.upstream = &source, .books = &books, .whose = tags::node});

@@ -52,7 +52,8 @@ TEST(tracked_source, enters_every_kind_of_call_with_the_blocks_real_size) {
     EXPECT_EQ(source.usage().live_count, 0u);
 }
 
-// B55: freed in another thread and reused at once, a block is counted once: leave comes before upstream has it.
+// B55: freed in another thread and reused at once, a block is counted once: leave comes before upstream has
+// it.
 TEST(tracked_source, counts_no_block_twice_that_is_reused_at_once) {
     struct recycler final : memory_source {
         void* do_try_allocate(layout) noexcept override { return bytes; }
