@@ -143,7 +143,8 @@ std::string_view arena::copy(std::string_view text) {
     return made;
 }
 
-// A block that is not in the newest segment of the current chunk, or none at all. `count` is 0 where it shrinks.
+// A block that is not in the newest segment of the current chunk, or none at all. `count` is 0 where it
+// shrinks.
 void arena::give_back_elsewhere(std::byte* block, std::size_t size, std::uint64_t count) noexcept {
     if (!block) return;
     arena_chunk* const home = find_chunk(block, size);

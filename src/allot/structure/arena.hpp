@@ -1,19 +1,19 @@
 // arena: bump allocation: blocks of any size that go all at once.
 //
-// Use it for what dies together: a request, a parse tree, a frame, a pass of a compiler. Not for objects of one
-// size that come and go (pool), for handles that outlive their object (slot_map), for blocks that die one by
-// one in no order (malloc_source): what is given back out of order becomes free only with the rest.
-// Owns its chunks, borrows upstream, `above` and the caller's first chunk. May be moved: blocks stay where they
-// are; what holds the arena's address (a container, a scope) must not be in use then.
-// Threads: thread-compatible; nothing here is thread-local, so a scope may end on another thread than it began
-// on (a coroutine's) and ends its own. describe() and reclaim() from any thread; describe() is behind by what the
-// current chunk holds (usage().behind_bytes_max).
-// Cost, in instructions at level on: an allocation 12, giving back 44, a scope 310 and 64 bytes while it is open. A
-// chunk spends 112 bytes on itself. Blocks are packed: the only padding is alignment.
+// Use it for what dies together: a request, a parse tree, a frame, a pass of a compiler. Not for objects of
+// one size that come and go (pool), for handles that outlive their object (slot_map), for blocks that die
+// one by one in no order (malloc_source): what is given back out of order becomes free only with the rest.
+// Owns its chunks, borrows upstream, `above` and the caller's first chunk. May be moved: blocks stay where
+// they are; what holds the arena's address (a container, a scope) must not be in use then.
+// Threads: thread-compatible; nothing here is thread-local, so a scope may end on another thread than it
+// began on (a coroutine's) and ends its own. describe() and reclaim() from any thread; describe() is behind
+// by what the current chunk holds (usage().behind_bytes_max).
+// Cost, in instructions at level on: an allocation 12, giving back 44, a scope 310 and 64 bytes while it is
+// open. A chunk spends 112 bytes on itself. Blocks are packed: the only padding is alignment.
 //
-// Blocks that are given back count as free bytes only where they were the newest; else they are slack until the
-// rewind or reset. usage() fills live, peak, total, refused, held, slack, free, limit and behind; held_bytes and
-// the limit count the caller's first chunk, too.
+// Blocks that are given back count as free bytes only where they were the newest; else they are slack until
+// the rewind or reset. usage() fills live, peak, total, refused, held, slack, free, limit and behind;
+// held_bytes and the limit count the caller's first chunk, too.
 //
 //     arena request({.name = "request", .chunk_bytes_min = kibibytes(16)});
 //     node* head = request.make<node>(node{.value = 1});
@@ -68,8 +68,8 @@ struct arena_options {
     bulk_observer* above = nullptr;                    // borrowed; all blocks go through it
 };
 
-// A place in an arena to rewind to. Dead once the arena was rewound to an older one, reset or released; a move
-// of the arena keeps it alive.
+// A place in an arena to rewind to. Dead once the arena was rewound to an older one, reset or released; a
+// move of the arena keeps it alive.
 class arena_mark {
     friend class arena;
     detail::arena_frame* frame_ = nullptr; // nullptr: the arena's beginning
@@ -107,9 +107,9 @@ public:
     // The newest block grows in place while its chunk has room; any block shrinks.
     [[nodiscard]] bool try_resize(void* address, layout given, std::size_t new_size) noexcept;
 
-    // Objects. make and try_make take only what needs no destructor. make_owned runs it at the rewind, reset or
-    // release that ends the object, newest first; 32 bytes each. make_undestroyed never runs it: whoever calls
-    // that says that nothing is lost.
+    // Objects. make and try_make take only what needs no destructor. make_owned runs it at the rewind, reset
+    // or release that ends the object, newest first; 32 bytes each. make_undestroyed never runs it: whoever
+    // calls that says that nothing is lost.
     template <class T, class... Args>
     T* make(Args&&... args);
     template <class T, class... Args>
@@ -231,8 +231,8 @@ private:
     arena_options options_; // upstream is never null
 };
 
-// Ends what was allocated since it began. Scopes of one arena end in the reverse order of their beginning; one
-// that ends in another order, or whose arena was reset meanwhile, is a bug and fatal. Never throws.
+// Ends what was allocated since it began. Scopes of one arena end in the reverse order of their beginning;
+// one that ends in another order, or whose arena was reset meanwhile, is a bug and fatal. Never throws.
 class arena::scope {
 public:
     explicit scope(arena& of) noexcept;

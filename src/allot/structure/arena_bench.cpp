@@ -1,10 +1,10 @@
-// Bump allocation by ours, std::pmr's, foonathan's and LLVM's arena, and malloc, on recorded and made-up requests.
-// An iteration is one allocation, the reset's share included. Every block is aligned to 8, as CPython's arena
-// does, and its first 8 bytes are written.
+// Bump allocation by ours, std::pmr's, foonathan's and LLVM's arena, and malloc, on recorded and made-up
+// requests. An iteration is one allocation, the reset's share included. Every block is aligned to 8, as
+// CPython's arena does, and its first 8 bytes are written.
 // Unfair to std::pmr: it gets a first buffer as large as the largest lifetime, so that its release() keeps
-// memory; without one it would go to malloc at each reset. Unfair to LLVM: its Reset() keeps the first slab (1 MiB)
-// alone. Unfair to malloc: it serves blocks that could be freed one by one. Unfair to ours: it counts bytes and
-// blocks, checks its limit, and has a name; none of the others does.
+// memory; without one it would go to malloc at each reset. Unfair to LLVM: its Reset() keeps the first slab
+// (1 MiB) alone. Unfair to malloc: it serves blocks that could be freed one by one. Unfair to ours: it
+// counts bytes and blocks, checks its limit, and has a name; none of the others does.
 #include <allot/source/malloc_source.hpp>
 #include <allot/structure/arena.hpp>
 

@@ -206,8 +206,8 @@ TEST(arena_marks, keep_the_books_of_a_decorator_above) {
     }
 }
 
-// B3: a scope belongs to its arena, not to a thread. A coroutine that began one thread and ends on another ends
-// its own scope; the other thread's arena is left alone.
+// B3: a scope belongs to its arena, not to a thread. A coroutine that began one thread and ends on another
+// ends its own scope; the other thread's arena is left alone.
 struct detached {
     struct promise_type {
         detached get_return_object() noexcept { return {}; }

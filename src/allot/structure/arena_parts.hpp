@@ -1,4 +1,5 @@
-// arena_parts: an arena's state, and what it writes into its own chunks. For arena's sources and for debuggers.
+// arena_parts: an arena's state, and what it writes into its own chunks. For arena's sources and for
+// debuggers.
 //
 //     chunk:  head (48) | blocks … cursor, free … | room for one mark (64)
 //              begin()                            end                      this + size
@@ -8,10 +9,9 @@
 //     current_ is the chunk of cursor_; sequences fall along `older`, except that a chunk made for one large
 //     block stands below the then current chunk with a higher sequence
 //     begin() <= used_end <= end of every chunk in use; of the current one, begin() <= cursor_ <= end_ <= end
-//     a mark stands between the blocks that are older and those that are newer, in the current chunk at its time;
-//     where that had no room, in the room kept at `end`, and then the chunk takes no block until it is rewound
-//     marks: sequence, serial fall along `previous`; live_bytes of an older one <= of a newer one, unless blocks
-//     that are older were given back (both shrink)
+//     a mark stands between the blocks that are older and those that are newer, in the chunk that was current
+//     then; where that had no room, in the room kept at `end`, and the chunk takes no block until a rewind
+//     marks: sequence and serial fall along `previous`
 #pragma once
 
 #include <allot/core/layout.hpp>
