@@ -191,7 +191,8 @@ TEST(arena, says_a_shortage_by_throwing_by_nothing_or_in_words) {
 
 // ---- shortage
 
-// Without a chance to fail but at its upstream: whatever is refused, what was there stays.
+// Without a chance to fail but at its upstream: whatever is refused, what was there stays, and every way to ask
+// says so (B7).
 TEST(arena, survives_the_refusal_of_any_chunk) {
     const std::uint64_t points = for_each_failure([](failing_source& source) {
         arena short_of({.upstream = &source, .chunk_bytes_min = 512, .chunk_bytes_max = 2048});
