@@ -3,7 +3,7 @@
  * One file, mapped shared by the collector (the parent, `allot run`) and by every observed process. It is the
  * recording's FILE.partial: whoever dies, the counters, the call tree and the undelivered events are in it.
  *
- *     header | process entries | thread entries | ring headers | ring words | pages
+ *     header | process entries | thread entries | source entries | ring headers | ring words | pages
  *
  * Freestanding C, no includes but <stdint.h>. Both sides use the __atomic built-ins on the fields marked (shared);
  * the other fields have one writer, named beside them. Sizes and offsets are in bytes unless a name says otherwise.
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define ALLOT_WIRE_MAGIC "ALLOTSEG" /* 8 bytes, no terminator */
-#define ALLOT_WIRE_VERSION 2u
+#define ALLOT_WIRE_VERSION 3u
 #define ALLOT_WIRE_ENVIRONMENT "ALLOT_SEGMENT" /* absolute path of the segment file, beside LD_PRELOAD */
 
 enum allot_wire_mode { ALLOT_MODE_COUNT = 1, ALLOT_MODE_FULL = 2 };
@@ -33,6 +33,7 @@ enum allot_wire_basis { ALLOT_BASIS_REQUESTED = 0, ALLOT_BASIS_USABLE = 1 };
 enum {
     ALLOT_WIRE_PROCESSES = 512,
     ALLOT_WIRE_THREADS = 16384,
+    ALLOT_WIRE_SOURCES = 1024,
     ALLOT_WIRE_RINGS = 64,
     ALLOT_WIRE_RING_WORDS = 1 << 16, /* 512 KiB; a power of two */
     ALLOT_WIRE_PAGE_BYTES = 8192,
@@ -76,6 +77,10 @@ struct allot_wire_header {
     uint64_t collected_offset; /* collector: where its own tables begin, see recorder/collector; 0 = none */
     uint32_t thread_end;  /* (shared) no thread entry from here on was ever claimed: raised before a claim */
     uint32_t thread_hint; /* (shared) where a claim begins to look: set by claims, lowered by the collector */
+    uint64_t source_offset;
+    uint32_t source_count; /* may be 0: then no source is kept */
+    uint32_t source_entry_bytes;
+    uint64_t source_reports_lost; /* (shared) reports of sources that found no room: they are in no entry */
 };
 
 /* Written by the owner thread only, with single add instructions, so that a signal handler on the same thread cannot
@@ -120,8 +125,23 @@ struct allot_wire_process {
         ended;                 /* (shared) sums of ended threads, which the collector adds when it frees their
                                   entry, and of threads without an entry, which they add themselves */
     uint32_t own_operator_new; /* 1: the allocator brings its own operator new, which passes malloc by */
-    uint32_t reserved0;
+    uint32_t source_entries;   /* source entries that it ever tried to claim: raised before each claim */
     uint64_t reserved[7];
+};
+
+/* What the sources of one kind and name hold together, in one process, as they reported it (allot/core/client.h).
+ * The process writes it under a lock of its own, word by word: a reader may see the new held_bytes beside the old
+ * peak. */
+struct allot_wire_source {
+    uint32_t state;   /* (shared) FREE → CLAIMED → LIVE by the process, → FREE and zeroes by the collector */
+    uint32_t process; /* index of the process entry */
+    uint64_t process_serial;  /* written first after the claim */
+    char kind[16], name[32];  /* each ended by a zero byte; longer ones are cut */
+    uint64_t held_bytes;      /* (shared) now, the sum over the sources */
+    uint64_t peak_held_bytes; /* (shared) the highest value that the sum had */
+    uint64_t held_count;      /* (shared) chunks or slabs now */
+    uint64_t source_count;    /* (shared) sources ever */
+    uint64_t reserved[4];
 };
 
 struct allot_wire_thread {

@@ -41,6 +41,8 @@ test_segment::test_segment(const segment_shape& shape) : path_(new_path()) {
     h.process_offset = place(std::uint64_t{h.process_count} * h.process_entry_bytes);
     h.thread_count = shape.threads, h.thread_entry_bytes = sizeof(allot_wire_thread);
     h.thread_offset = place(std::uint64_t{h.thread_count} * h.thread_entry_bytes);
+    h.source_count = shape.sources, h.source_entry_bytes = sizeof(allot_wire_source);
+    h.source_offset = place(std::uint64_t{h.source_count} * h.source_entry_bytes);
     h.ring_count = shape.mode == ALLOT_MODE_FULL ? shape.rings : 0,
     h.ring_header_bytes = sizeof(allot_wire_ring);
     h.ring_offset = place(std::uint64_t{h.ring_count} * h.ring_header_bytes);

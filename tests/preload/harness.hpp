@@ -23,6 +23,7 @@ struct segment_shape {
     std::uint32_t mode = ALLOT_MODE_COUNT;
     std::uint32_t processes = 64;
     std::uint32_t threads = 16384;
+    std::uint32_t sources = 8;
     std::uint32_t rings = 16;
     std::uint32_t ring_words = 1 << 14;
     std::uint32_t pages = 4096;
@@ -68,6 +69,7 @@ public:
         return part<allot_wire_process>(header().process_offset, i);
     }
     allot_wire_thread& thread(std::uint32_t i) { return part<allot_wire_thread>(header().thread_offset, i); }
+    allot_wire_source& source(std::uint32_t i) { return part<allot_wire_source>(header().source_offset, i); }
     allot_wire_ring& ring(std::uint32_t i) { return part<allot_wire_ring>(header().ring_offset, i); }
     const std::uint64_t* ring_words(std::uint32_t i) {
         return reinterpret_cast<const std::uint64_t*>(base_ + header().ring_data_offset) +

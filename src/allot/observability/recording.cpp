@@ -50,7 +50,8 @@ struct table_entry {
 };
 static_assert(sizeof(table_entry) == 40);
 
-// Small sections first: what a cut file has lost is then most likely rows of the largest table alone.
+// Small sections first: what a cut file has lost is then most likely rows of the largest table alone. Of these each
+// recording has one; named sources stand before them, where there are any.
 constexpr std::array written_order = {
     section_kind::summary, section_kind::processes, section_kind::threads,  section_kind::notes,
     section_kind::modules, section_kind::sites,     section_kind::contexts,
@@ -317,15 +318,16 @@ result<salvaged_recording> salvage_recording(std::span<const std::byte> bytes) {
 result<void> write_recording(const snapshot& numbers, sink& to) {
     if (auto wrong = detail::first_contradiction(numbers))
         return error(wrong->what).during(std::string("table '") + section_name(wrong->where) + "'");
-    std::array<table_entry, written_order.size()> table;
+    std::vector<section_kind> kinds(written_order.begin(), written_order.end());
+    if (!numbers.named_sources.empty()) kinds.insert(kinds.begin(), section_kind::named_sources);
+    std::vector<table_entry> table;
     std::vector<std::byte> content;
-    const std::uint64_t begin = sizeof(header) + sizeof table;
-    for (std::size_t index = 0; index < table.size(); ++index)
-        table[index] = append_section(content, begin, written_order[index], numbers);
+    const std::uint64_t begin = sizeof(header) + kinds.size() * sizeof(table_entry);
+    for (const auto kind : kinds) table.push_back(append_section(content, begin, kind, numbers));
     header head;
     head.file_bytes = begin + content.size();
     head.section_count = static_cast<std::uint32_t>(table.size());
-    head.table_checksum = checksum_of(table.data(), sizeof table);
+    head.table_checksum = checksum_of(table.data(), table.size() * sizeof(table_entry));
     head.checksum = checksum_of(&head, offsetof(header, checksum));
     if (auto done = to.write(std::as_bytes(std::span(&head, 1))); !done) return done;
     if (auto done = to.write(std::as_bytes(std::span(table))); !done) return done;

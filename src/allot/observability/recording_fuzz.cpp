@@ -1,7 +1,7 @@
 // Reads bytes as a recording, and as the inside of one: the first byte chooses.
 //
 //   0      the rest is the file itself
-//   1–7    the rest is the content of the section of that kind; the other sections are empty or small
+//   1–8    the rest is the content of the section of that kind; the other sections are empty or small
 //   other  the rest is a file whose checksums are made right first, so that mutations get behind them
 //
 // Whatever is read must be written and read again as the same bytes, and salvage must hold together.
@@ -53,8 +53,8 @@ bytes around(std::span<const std::byte> content, std::uint32_t kind) {
     others.sites.resize(3);
     others.processes.resize(3);
     bytes table(64), contents;
-    const std::size_t begin = 64 + 7 * 40;
-    for (std::uint32_t section = 1; section <= 7; ++section) {
+    const std::size_t begin = 64 + 8 * 40;
+    for (std::uint32_t section = 1; section <= 8; ++section) {
         allot::packed_writer packed;
         allot::detail::write_section(packed, allot::detail::section_kind{section}, others);
         const auto inside = section == kind ? content : packed.bytes();
@@ -69,7 +69,7 @@ bytes around(std::span<const std::byte> content, std::uint32_t kind) {
     table.insert(table.end(), contents.begin(), contents.end());
     put(table, 8, std::uint32_t{0x0a0b'0c0d});
     put(table, 12, std::uint32_t{1});
-    put(table, 24, std::uint32_t{7});
+    put(table, 24, std::uint32_t{8});
     put(table, 28, std::uint32_t{40});
     seal(table);
     return table;
@@ -98,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const auto rest = std::as_bytes(std::span(data + 1, size - 1));
     bytes file(rest.begin(), rest.end());
-    if (data[0] >= 1 && data[0] <= 7)
+    if (data[0] >= 1 && data[0] <= 8)
         file = around(rest, data[0]);
     else if (data[0] != 0)
         seal(file);

@@ -152,6 +152,20 @@ void threads(Packed& packed, Table& table) {
     }
 }
 
+template <class Packed, class Table>
+void named_sources(Packed& packed, Table& table) {
+    rows(packed, table, 7);
+    for (auto& row : table) {
+        packed(row.process);
+        packed(row.kind);
+        packed(row.name);
+        packed(row.held_bytes);
+        packed(row.peak_held_bytes);
+        packed(row.held_count);
+        packed(row.source_count);
+    }
+}
+
 template <class Packed, class Snapshot>
 void section(Packed& packed, section_kind kind, Snapshot& all) {
     switch (kind) {
@@ -162,6 +176,7 @@ void section(Packed& packed, section_kind kind, Snapshot& all) {
     case section_kind::processes: return processes(packed, all.processes);
     case section_kind::threads: return threads(packed, all.threads);
     case section_kind::notes: return packed(all.notes);
+    case section_kind::named_sources: return named_sources(packed, all.named_sources);
     }
 }
 
@@ -205,6 +220,7 @@ const char* section_name(section_kind kind) noexcept {
     case section_kind::processes: return "processes";
     case section_kind::threads: return "threads";
     case section_kind::notes: return "notes";
+    case section_kind::named_sources: return "named sources";
     }
     return "unknown";
 }
@@ -226,6 +242,7 @@ void drop_section(section_kind kind, snapshot& all) {
         fresh.processes = std::move(all.processes);
         fresh.threads = std::move(all.threads);
         fresh.notes = std::move(all.notes);
+        fresh.named_sources = std::move(all.named_sources);
         all = std::move(fresh);
         return;
     }
@@ -235,6 +252,7 @@ void drop_section(section_kind kind, snapshot& all) {
     case section_kind::processes: return all.processes.clear();
     case section_kind::threads: return all.threads.clear();
     case section_kind::notes: return all.notes.clear();
+    case section_kind::named_sources: return all.named_sources.clear();
     }
 }
 
@@ -250,6 +268,10 @@ std::optional<contradiction> first_contradiction(const snapshot& all) {
     for (std::size_t row = 0; row < all.threads.size(); ++row)
         if (all.threads[row].process >= all.processes.size())
             return contradiction{section_kind::threads, row_says(row, "names a process that is not there")};
+    for (std::size_t row = 0; row < all.named_sources.size(); ++row)
+        if (all.named_sources[row].process >= all.processes.size())
+            return contradiction{section_kind::named_sources,
+                                 row_says(row, "names a process that is not there")};
     return std::nullopt;
 }
 
@@ -271,6 +293,11 @@ std::vector<std::string> repair_references(snapshot& all) {
                          [&](const thread_row& row) { return row.process >= all.processes.size(); });
     if (lost != 0)
         said.push_back("the processes of " + std::to_string(lost) + " threads are lost, so are their rows");
+    lost = std::erase_if(all.named_sources,
+                         [&](const named_source_row& row) { return row.process >= all.processes.size(); });
+    if (lost != 0)
+        said.push_back("the processes of " + std::to_string(lost) +
+                       " named sources are lost, so are their rows");
     return said;
 }
 

@@ -22,7 +22,8 @@ enum class section_kind : std::uint32_t {
     processes = 5,
     threads = 6,
     notes = 7,
-    last = notes
+    named_sources = 8, // optional: there where it has rows
+    last = named_sources
 };
 
 const char* section_name(section_kind kind) noexcept;

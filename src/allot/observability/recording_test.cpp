@@ -69,6 +69,7 @@ snapshot small() {
     all.processes[1] = {4712, 4711, {}, "", {allot::process_exit::kind::code, -1}, false, "built with ASan",
                         {},   0};
     all.threads = {{0, 4711, "main", totals_of(800), 70}, {1, 0, "", totals_of(9), 7}};
+    all.named_sources = {{0, "arena", "request", 4096, 65536, 1, 12}, {1, "pool", "", 0, 7, 0, 1}};
     all.notes = {"first note", "second note"};
     return all;
 }
@@ -164,8 +165,32 @@ TEST(recording, keeps_every_field) {
     EXPECT_EQ(again->processes[1].exit, all.processes[1].exit);
     EXPECT_EQ(again->processes[1].reason, "built with ASan");
     EXPECT_EQ(again->threads[1].totals, all.threads[1].totals);
+    EXPECT_EQ(again->named_sources, all.named_sources);
     EXPECT_EQ(again->notes, all.notes);
     EXPECT_EQ(written(*again), recording); // and whatever was not named here
+}
+
+TEST(recording, has_a_section_for_named_sources_only_where_there_are_any) {
+    snapshot all = small();
+    EXPECT_EQ(at<std::uint32_t>(written(all), 24), 8u);
+    all.named_sources.clear();
+    const bytes without = written(all);
+    EXPECT_EQ(at<std::uint32_t>(without, 24), 7u); // as every earlier recording
+    auto read = allot::read_recording(without);
+    ASSERT_TRUE(read);
+    EXPECT_TRUE(read->named_sources.empty());
+}
+
+TEST(recording, salvage_drops_named_sources_of_lost_processes) {
+    bytes recording = written(small());
+    put(recording, entry_of(recording, allot::detail::section_kind::processes), std::uint32_t{99});
+    seal(recording);
+    auto found = allot::salvage_recording(recording);
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->numbers.named_sources.empty());
+    EXPECT_NE(std::find(found->damage.begin(), found->damage.end(),
+                        "the processes of 2 named sources are lost, so are their rows"),
+              found->damage.end());
 }
 
 TEST(recording, of_nothing_is_one_too) { EXPECT_EQ(why(written(snapshot{})), ""); }
@@ -324,6 +349,8 @@ TEST(recording, refuses_rows_that_refer_to_nothing) {
     refused(wrong, "table 'sites': row 0 names a module that is not there");
     wrong = small(), wrong.threads[0].process = 2;
     refused(wrong, "table 'threads': row 0 names a process that is not there");
+    wrong = small(), wrong.named_sources[1].process = 2;
+    refused(wrong, "table 'named sources': row 1 names a process that is not there");
 
     snapshot fewer = small(); // the same in a file: an entry swapped for one with fewer rows
     allot::packed_writer none;

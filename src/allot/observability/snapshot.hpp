@@ -120,6 +120,19 @@ struct thread_row {
     std::uint64_t live_bytes_at_peak = 0;
 };
 
+// What the sources of one kind and name held together in one process, as they said themselves: the library's arenas
+// and pools report at the grain of their chunks and slabs.
+struct named_source_row {
+    std::uint32_t process = 0; // index into processes
+    std::string kind;          // "arena"
+    std::string name;
+    std::uint64_t held_bytes = 0;      // at exit
+    std::uint64_t peak_held_bytes = 0; // of the sum
+    std::uint64_t held_count = 0;      // chunks or slabs at exit
+    std::uint64_t source_count = 0;    // sources ever
+    friend bool operator==(const named_source_row&, const named_source_row&) = default;
+};
+
 struct snapshot {
     recording_mode mode = recording_mode::full;
     live_basis basis = live_basis::requested;
@@ -139,6 +152,7 @@ struct snapshot {
     std::vector<site_row> sites;
     std::vector<process_row> processes; // in order of their start; [0] is the program that was named
     std::vector<thread_row> threads;
+    std::vector<named_source_row> named_sources;
     std::vector<std::string> notes; // one plain sentence each: what was not observed, and why
 };
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <poll.h>
+#include <recorder/collector/wire_source.hpp>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -344,7 +346,10 @@ void processes::release(process& which) {
         all_.processes[which.record].folded_stacks = __atomic_load_n(&wire.folded_stacks, __ATOMIC_RELAXED);
         free_pages(__atomic_exchange_n(&wire.node_page_first, 0u, __ATOMIC_ACQ_REL), which.serial);
         free_pages(__atomic_exchange_n(&wire.blob_page_first, 0u, __ATOMIC_ACQ_REL), which.serial);
-        all_.processes[which.record].entry = none;
+        const bool reported = __atomic_load_n(&wire.source_entries, __ATOMIC_ACQUIRE) != 0;
+        if (reported) keep_sources(file_, all_, which.serial, which.record);
+        all_.processes[which.record].entry = none; // from here on the tables are what counts
+        if (reported) free_sources(file_, which.serial);
         by_entry_[which.entry] = nullptr;
         wire = {};
         __atomic_store_n(&wire.state, unsigned{ALLOT_FREE}, __ATOMIC_RELEASE);

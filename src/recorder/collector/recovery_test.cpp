@@ -114,6 +114,7 @@ TEST(recovery, and_the_collector_survive_damaged_segments) {
             thread.allocate(0x1000 + i * 16, i, node);
         }
         if (round % 2) collect->poll();
+        allot_wire_source& source = process.source("arena", "request", 4096);
         allot_wire_header& header = process.header();
         struct part {
             void* at;
@@ -123,6 +124,7 @@ TEST(recovery, and_the_collector_survive_damaged_segments) {
             {&process.entry(), sizeof(allot_wire_process)},
             {&thread.entry(), sizeof(allot_wire_thread)},
             {&process.ring(thread.ring()), sizeof(allot_wire_ring)},
+            {&source, sizeof source},
             {process.words(thread.ring()), 400},
             {&process.page(1), 256},
             {&process.page(2), 256},
@@ -130,14 +132,14 @@ TEST(recovery, and_the_collector_survive_damaged_segments) {
         // The last part is the collector's own: nobody but a damaged disk writes there, so only recovery
         // meets that.
         for (int hits = 0; hits < 4; ++hits) {
-            const part& hit = parts[random() % 6];
+            const part& hit = parts[random() % 7];
             static_cast<unsigned char*>(hit.at)[random() % hit.bytes] = static_cast<unsigned char>(random());
         }
         collect->poll();
         (void)recover(files.path("x"));
         (void)collect->finish(0, 0);
         for (int hits = 0; hits < 4; ++hits) {
-            const part& hit = parts[random() % 7];
+            const part& hit = parts[random() % 8];
             static_cast<unsigned char*>(hit.at)[random() % hit.bytes] = static_cast<unsigned char>(random());
         }
         (void)recover(files.path("x"));

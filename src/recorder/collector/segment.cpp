@@ -37,8 +37,12 @@ allot_wire_header plan(const segment_options& options) {
         up(header.process_offset + std::uint64_t{options.process_count} * sizeof(allot_wire_process));
     header.thread_count = options.thread_count;
     header.thread_entry_bytes = sizeof(allot_wire_thread);
-    header.ring_offset =
+    header.source_offset =
         up(header.thread_offset + std::uint64_t{options.thread_count} * sizeof(allot_wire_thread));
+    header.source_count = options.source_count;
+    header.source_entry_bytes = sizeof(allot_wire_source);
+    header.ring_offset =
+        up(header.source_offset + std::uint64_t{options.source_count} * sizeof(allot_wire_source));
     header.ring_count = full ? options.ring_count : 0;
     header.ring_header_bytes = sizeof(allot_wire_ring);
     header.ring_data_offset =
@@ -72,6 +76,7 @@ result<void> segment_map::read_layout(std::size_t file_bytes) {
     const std::uint64_t ring_bytes = copy.ring_words * 8;
     const bool sizes = copy.process_entry_bytes == sizeof(allot_wire_process) &&
                        copy.thread_entry_bytes == sizeof(allot_wire_thread) &&
+                       copy.source_entry_bytes == sizeof(allot_wire_source) &&
                        copy.ring_header_bytes == sizeof(allot_wire_ring) &&
                        copy.page_bytes == ALLOT_WIRE_PAGE_BYTES && copy.ring_words >= 16 &&
                        copy.ring_words <= (1u << 28) && (copy.ring_words & (copy.ring_words - 1)) == 0;
@@ -81,7 +86,8 @@ result<void> segment_map::read_layout(std::size_t file_bytes) {
     const bool places =
         limit <= file_bytes && limit % 8 == 0 && copy.process_offset >= sizeof copy &&
         within(copy.process_offset, copy.process_count, sizeof(allot_wire_process), copy.thread_offset) &&
-        within(copy.thread_offset, copy.thread_count, sizeof(allot_wire_thread), copy.ring_offset) &&
+        within(copy.thread_offset, copy.thread_count, sizeof(allot_wire_thread), copy.source_offset) &&
+        within(copy.source_offset, copy.source_count, sizeof(allot_wire_source), copy.ring_offset) &&
         within(copy.ring_offset, copy.ring_count, sizeof(allot_wire_ring), copy.ring_data_offset) &&
         within(copy.ring_data_offset, copy.ring_count, ring_bytes, copy.page_offset) &&
         within(copy.page_offset, copy.page_count_max, ALLOT_WIRE_PAGE_BYTES, limit);
@@ -91,10 +97,12 @@ result<void> segment_map::read_layout(std::size_t file_bytes) {
     mode_ = static_cast<recording_mode>(copy.mode);
     process_count_ = copy.process_count;
     thread_count_ = copy.thread_count;
+    source_count_ = copy.source_count;
     ring_count_ = copy.ring_count;
     page_count_max_ = copy.page_count_max;
     process_offset_ = copy.process_offset;
     thread_offset_ = copy.thread_offset;
+    source_offset_ = copy.source_offset;
     ring_offset_ = copy.ring_offset;
     ring_data_offset_ = copy.ring_data_offset;
     page_offset_ = copy.page_offset;

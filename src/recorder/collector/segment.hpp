@@ -45,6 +45,7 @@ public:
     std::uint32_t thread_end() const noexcept {
         return std::min(__atomic_load_n(&header().thread_end, __ATOMIC_ACQUIRE), thread_count_);
     }
+    std::uint32_t source_count() const noexcept { return source_count_; }
     std::uint32_t ring_count() const noexcept { return ring_count_; }
     std::uint64_t ring_word_count() const noexcept { return ring_words_; }
     std::uint32_t page_count_max() const noexcept { return page_count_max_; }
@@ -55,6 +56,9 @@ public:
     }
     const allot_wire_thread* thread(std::uint32_t index) const noexcept {
         return at<allot_wire_thread>(thread_offset_, index);
+    }
+    const allot_wire_source* source(std::uint32_t index) const noexcept {
+        return at<allot_wire_source>(source_offset_, index);
     }
     const allot_wire_ring* ring(std::uint32_t index) const noexcept {
         return at<allot_wire_ring>(ring_offset_, index);
@@ -97,9 +101,10 @@ protected:
 
     const std::byte* base_ = nullptr;
     recording_mode mode_ = recording_mode::full;
-    std::uint32_t process_count_ = 0, thread_count_ = 0, ring_count_ = 0, page_count_max_ = 0;
-    std::uint64_t process_offset_ = 0, thread_offset_ = 0, ring_offset_ = 0, ring_data_offset_ = 0,
-                  page_offset_ = 0;
+    std::uint32_t process_count_ = 0, thread_count_ = 0, source_count_ = 0, ring_count_ = 0,
+                  page_count_max_ = 0;
+    std::uint64_t process_offset_ = 0, thread_offset_ = 0, source_offset_ = 0, ring_offset_ = 0,
+                  ring_data_offset_ = 0, page_offset_ = 0;
     std::uint64_t ring_words_ = 0, segment_bytes_ = 0, collected_bytes_ = 0;
 
 private:
@@ -112,6 +117,7 @@ struct segment_options {
     bool replace = false; // true: an existing file is overwritten; false: it is an error
     std::uint32_t process_count = ALLOT_WIRE_PROCESSES;
     std::uint32_t thread_count = ALLOT_WIRE_THREADS;
+    std::uint32_t source_count = ALLOT_WIRE_SOURCES;
     std::uint32_t ring_count = ALLOT_WIRE_RINGS;      // count mode has none
     std::uint32_t ring_words = ALLOT_WIRE_RING_WORDS; // a power of two
     std::uint32_t pages_start = ALLOT_WIRE_PAGES_START;
@@ -130,6 +136,7 @@ public:
     allot_wire_header& header() noexcept { return *mine(&std::as_const(*this).header()); }
     allot_wire_process* process(std::uint32_t index) noexcept { return mine(segment_map::process(index)); }
     allot_wire_thread* thread(std::uint32_t index) noexcept { return mine(segment_map::thread(index)); }
+    allot_wire_source* source(std::uint32_t index) noexcept { return mine(segment_map::source(index)); }
     allot_wire_ring* ring(std::uint32_t index) noexcept { return mine(segment_map::ring(index)); }
     allot_wire_page* page(std::uint32_t index) noexcept { return mine(segment_map::page(index)); }
     std::byte* collected_data() noexcept { return file_->data() + segment_bytes_; }

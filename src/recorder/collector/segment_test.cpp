@@ -145,15 +145,18 @@ TEST(segment, refuses_a_header_with_any_place_or_size_out_of_range) {
     EXPECT_FALSE(opens(offsetof(header, version), ALLOT_WIRE_VERSION + 1, 4));
     EXPECT_FALSE(opens(offsetof(header, mode), 7, 4));
     for (std::size_t at :
-         {offsetof(header, process_offset), offsetof(header, thread_offset), offsetof(header, ring_offset),
-          offsetof(header, ring_data_offset), offsetof(header, page_offset), offsetof(header, segment_bytes)})
+         {offsetof(header, process_offset), offsetof(header, thread_offset), offsetof(header, source_offset),
+          offsetof(header, ring_offset), offsetof(header, ring_data_offset), offsetof(header, page_offset),
+          offsetof(header, segment_bytes)})
         for (std::uint64_t value : {~0ull, ~0ull - 7, 1ull << 40, 3ull, 0ull})
             EXPECT_FALSE(opens(at, value, 8)) << at;
-    for (std::size_t at : {offsetof(header, process_count), offsetof(header, thread_count),
-                           offsetof(header, ring_count), offsetof(header, page_count_max)})
+    for (std::size_t at :
+         {offsetof(header, process_count), offsetof(header, thread_count), offsetof(header, source_count),
+          offsetof(header, ring_count), offsetof(header, page_count_max)})
         EXPECT_FALSE(opens(at, 0xffff'ffff, 4)) << at;
     for (std::size_t at : {offsetof(header, process_entry_bytes), offsetof(header, thread_entry_bytes),
-                           offsetof(header, ring_header_bytes), offsetof(header, page_bytes)})
+                           offsetof(header, source_entry_bytes), offsetof(header, ring_header_bytes),
+                           offsetof(header, page_bytes)})
         EXPECT_FALSE(opens(at, 8, 4)) << at;
     for (std::uint64_t words : {0ull, 63ull, 1ull << 60})
         EXPECT_FALSE(opens(offsetof(header, ring_words), words, 8));

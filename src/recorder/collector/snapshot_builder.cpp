@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <recorder/collector/threads.hpp>
+#include <recorder/collector/wire_source.hpp>
 
 namespace allot::recorder {
 namespace {
@@ -22,6 +23,7 @@ public:
         out_.processes_lost = __atomic_load_n(&file_.header().processes_lost, __ATOMIC_RELAXED);
         add_processes();
         add_threads();
+        add_sources();
         if (out_.mode == recording_mode::full) {
             add_modules();
             add_sites();
@@ -166,6 +168,35 @@ private:
             }
             out_.threads.push_back(std::move(row));
         }
+    }
+
+    // Of processes that are gone: out of the tables; of the others: out of the wire.
+    void add_sources() {
+        std::vector<std::uint32_t> by_entry(file_.process_count(), none);
+        for (std::uint32_t index = 0; index < tables_.processes.size(); ++index)
+            if (const std::uint32_t entry = tables_.processes[index].entry;
+                entry < by_entry.size() && file_.process(entry)->serial == tables_.processes[index].serial)
+                by_entry[entry] = index;
+        for (const source_record& record : tables_.sources)
+            if (record.process < place_.size() && tables_.processes[record.process].entry == none)
+                add_source(record, record.process);
+        for (std::uint32_t index = 0; index < file_.source_count(); ++index)
+            if (const auto seen = read_source(*file_.source(index));
+                seen && seen->entry < by_entry.size() && by_entry[seen->entry] != none &&
+                tables_.processes[by_entry[seen->entry]].serial == seen->serial)
+                add_source(seen->record, by_entry[seen->entry]);
+        std::stable_sort(out_.named_sources.begin(), out_.named_sources.end(),
+                         [](const auto& a, const auto& b) { return a.process < b.process; });
+    }
+
+    void add_source(const source_record& record, std::uint32_t process) {
+        out_.named_sources.push_back({.process = place_[process],
+                                      .kind = {record.kind, ::strnlen(record.kind, sizeof record.kind)},
+                                      .name = {record.name, ::strnlen(record.name, sizeof record.name)},
+                                      .held_bytes = record.held_bytes,
+                                      .peak_held_bytes = record.peak_held_bytes,
+                                      .held_count = record.held_count,
+                                      .source_count = record.source_count});
     }
 
     void add_modules() {
@@ -315,6 +346,8 @@ private:
         note(head.untracked, "Allocations that could not be followed for want of memory");
         note(head.corrupt, "Places in the event rings that made no sense and were skipped");
         note(out_.processes_lost, "Processes that ran unobserved because there were too many at once");
+        note(__atomic_load_n(&file_.header().source_reports_lost, __ATOMIC_RELAXED),
+             "Reports of named memory that found no room and are in no row");
         if (head.lossy != 0)
             out_.notes.emplace_back(
                 "The file system had no more room: a crash of allot would have lost part of the tables");

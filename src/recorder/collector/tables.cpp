@@ -7,7 +7,7 @@
 namespace allot::recorder {
 namespace {
 
-constexpr std::uint32_t tables_version = 1;
+constexpr std::uint32_t tables_version = 2;
 constexpr std::size_t page = 4096;
 constexpr std::size_t first_growth = 64 * 1024;
 constexpr std::size_t growth_max = std::size_t{8} << 20;
@@ -25,6 +25,7 @@ void plan_parts(const tables_options& options, part_plan (&parts)[table_count]) 
     parts[table_modules] = {sizeof(module_record), 1u << 16};
     parts[table_processes] = {sizeof(process_record), 1u << 17};
     parts[table_threads] = {sizeof(thread_record), 1u << 18};
+    parts[table_sources] = {sizeof(source_record), 1u << 17};
     parts[table_text] = {1, 1u << 26};
 }
 
@@ -88,6 +89,7 @@ tables::tables(segment& file) noexcept : head_(reinterpret_cast<tables_head*>(fi
     join(modules, table_modules);
     join(processes, table_processes);
     join(threads, table_threads);
+    join(sources, table_sources);
     join(text_, table_text);
 }
 
@@ -99,7 +101,7 @@ text_ref tables::add_text(std::string_view text) {
 
 tables_view tables_view::of(const tables& all) noexcept {
     return {&all.head(),       all.nodes.all(),     all.rows.all(),    all.row_rests.all(), all.sites.all(),
-            all.modules.all(), all.processes.all(), all.threads.all(), all.text().all()};
+            all.modules.all(), all.processes.all(), all.threads.all(), all.sources.all(),   all.text().all()};
 }
 
 result<tables_view> tables_view::read(std::span<const std::byte> bytes) {
@@ -131,6 +133,7 @@ result<tables_view> tables_view::read(std::span<const std::byte> bytes) {
     join(view.modules, table_modules);
     join(view.processes, table_processes);
     join(view.threads, table_threads);
+    join(view.sources, table_sources);
     join(view.text, table_text);
     if (!good) return error("the collector's tables lie outside of the file");
     return view;

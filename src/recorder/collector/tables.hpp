@@ -127,6 +127,14 @@ struct thread_record {
     char name[16] = {};
 };
 
+struct source_record {            // a source entry of the wire, of a process that is not there any more
+    std::uint32_t process = none; // index into processes; counts once that has no entry in the wire
+    std::uint32_t unused = 0;
+    char kind[16] = {};
+    char name[32] = {};
+    std::uint64_t held_bytes = 0, peak_held_bytes = 0, held_count = 0, source_count = 0;
+};
+
 enum table_id : std::uint32_t {
     table_nodes,
     table_rows,
@@ -135,6 +143,7 @@ enum table_id : std::uint32_t {
     table_modules,
     table_processes,
     table_threads,
+    table_sources,
     table_text,
     table_count
 };
@@ -234,6 +243,7 @@ public:
     table<module_record> modules;
     table<process_record> processes;
     table<thread_record> threads;
+    table<source_record> sources;
 
     const table<char>& text() const noexcept { return text_; }
 
@@ -252,6 +262,7 @@ struct tables_view {
     std::span<const module_record> modules;
     std::span<const process_record> processes;
     std::span<const thread_record> threads;
+    std::span<const source_record> sources;
     std::span<const char> text;
 
     static tables_view of(const tables& all) noexcept;

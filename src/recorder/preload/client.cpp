@@ -2,8 +2,8 @@
 
 #include <recorder/preload/attach.hpp>
 
-// What an observed program may ask. The functions read the segment's counters as any outsider does; they
-// allocate nothing and take no lock.
+// What an observed program may ask and tell. Nothing here allocates. The questions read the segment's counters as any
+// outsider does and take no lock; a report takes one of its own, which no hook ever waits for.
 
 namespace allot::recorder {
 namespace {
@@ -49,8 +49,20 @@ int process_totals(allot_client_totals* into) noexcept {
     return 0;
 }
 
+// A report from a handler of a signal that came in the middle of one would wait for itself: it is not taken.
+int report_source(allot_client_source* source) noexcept {
+    process_state* process = observed();
+    if (process == nullptr || source == nullptr || source->size < sizeof *source) return -1;
+    const slow_path guard(*process);
+    if (!guard.entered()) return -1;
+    const hook_mutex::guard hold(process->source_lock);
+    process->sources.report(ALLOT_FIXED.segment, process->index, *source);
+    return 0;
+}
+
 } // namespace
 } // namespace allot::recorder
 
 extern "C" __attribute__((visibility("default"))) const struct allot_client_v1 allot_client_v1 = {
-    1, sizeof(struct allot_client_v1), allot::recorder::mode, allot::recorder::process_totals, nullptr};
+    1, sizeof(struct allot_client_v1), allot::recorder::mode, allot::recorder::process_totals,
+    allot::recorder::report_source};

@@ -46,6 +46,10 @@ bool segment_view::read(void* base, std::uint64_t file_bytes) noexcept {
     if (!lies_within({h->thread_offset, h->thread_count, h->thread_entry_bytes, sizeof(allot_wire_thread), 8},
                      all))
         return false;
+    if (h->source_count != 0 &&
+        !lies_within({h->source_offset, h->source_count, h->source_entry_bytes, sizeof(allot_wire_source), 8},
+                     all))
+        return false;
     if (rings != 0 &&
         (!lies_within({h->ring_offset, rings, h->ring_header_bytes, sizeof(allot_wire_ring), 8}, all) ||
          h->ring_words > (std::uint64_t{1} << 32) ||
@@ -58,12 +62,14 @@ bool segment_view::read(void* base, std::uint64_t file_bytes) noexcept {
     header = h;
     process_base = bytes + h->process_offset;
     thread_base = bytes + h->thread_offset;
+    source_base = h->source_count != 0 ? bytes + h->source_offset : nullptr;
     ring_base = rings != 0 ? bytes + h->ring_offset : nullptr; // what is not there was not checked
     ring_words_base = rings != 0 ? bytes + h->ring_data_offset : nullptr;
     page_base = h->page_count_max != 0 ? bytes + h->page_offset : nullptr;
     ring_words = h->ring_words;
     process_count = h->process_count, process_entry_bytes = h->process_entry_bytes;
     thread_count = h->thread_count, thread_entry_bytes = h->thread_entry_bytes;
+    source_count = h->source_count, source_entry_bytes = h->source_entry_bytes;
     ring_count = static_cast<std::uint32_t>(rings), ring_header_bytes = h->ring_header_bytes;
     page_count_max = h->page_count_max;
     return true;

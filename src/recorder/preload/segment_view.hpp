@@ -19,12 +19,14 @@ struct segment_view {
     allot_wire_header* header = nullptr;
     char* process_base = nullptr;
     char* thread_base = nullptr;
+    char* source_base = nullptr;
     char* ring_base = nullptr;
     char* ring_words_base = nullptr;
     char* page_base = nullptr;
     std::uint64_t ring_words = 0;
     std::uint32_t process_count = 0, process_entry_bytes = 0;
     std::uint32_t thread_count = 0, thread_entry_bytes = 0;
+    std::uint32_t source_count = 0, source_entry_bytes = 0;
     std::uint32_t ring_count = 0, ring_header_bytes = 0;
     std::uint32_t page_count_max = 0;
 
@@ -38,6 +40,9 @@ struct segment_view {
     }
     allot_wire_thread* thread(std::uint32_t index) const noexcept {
         return reinterpret_cast<allot_wire_thread*>(thread_base + std::uint64_t{index} * thread_entry_bytes);
+    }
+    allot_wire_source* source(std::uint32_t index) const noexcept {
+        return reinterpret_cast<allot_wire_source*>(source_base + std::uint64_t{index} * source_entry_bytes);
     }
     allot_wire_ring* ring(std::uint32_t index) const noexcept {
         return reinterpret_cast<allot_wire_ring*>(ring_base + std::uint64_t{index} * ring_header_bytes);

@@ -23,6 +23,7 @@
 #include <recorder/preload/ring_producer.hpp>
 #include <recorder/preload/ring_wait.hpp>
 #include <recorder/preload/segment_view.hpp>
+#include <recorder/preload/source_list.hpp>
 #include <recorder/wire.h>
 
 #pragma GCC visibility push(hidden)
@@ -104,6 +105,9 @@ struct process_state {
 
     hook_mutex block_lock;
     struct thread_block* idle_blocks;
+
+    hook_mutex source_lock;
+    source_list sources;
 };
 
 // One cache line each, found through the thread's `current_slot`. Slots lie in wiped pages, their stand-ins in

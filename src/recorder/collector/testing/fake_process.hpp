@@ -92,6 +92,23 @@ public:
         blob(&record, sizeof record, build_id + path);
     }
 
+    // A named source's entry. Tests may go on to change it.
+    allot_wire_source& source(const std::string& kind, const std::string& name, std::uint64_t held_bytes) {
+        ++entry().source_entries;
+        for (std::uint32_t i = 0; i < header().source_count; ++i) {
+            allot_wire_source& one = *at<allot_wire_source>(header().source_offset, i);
+            if (one.state != ALLOT_FREE) continue;
+            one.process = index_, one.process_serial = serial_;
+            std::memcpy(one.kind, kind.c_str(), kind.size() + 1);
+            std::memcpy(one.name, name.c_str(), name.size() + 1);
+            one.held_bytes = one.peak_held_bytes = held_bytes;
+            one.held_count = one.source_count = 1;
+            __atomic_store_n(&one.state, unsigned{ALLOT_LIVE}, __ATOMIC_RELEASE);
+            return one;
+        }
+        std::abort();
+    }
+
     void exit(std::int32_t code) {
         entry().exit_code = code;
         __atomic_store_n(&entry().exit_known, 1u, __ATOMIC_RELEASE);
