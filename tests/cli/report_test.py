@@ -7,7 +7,7 @@ import stat
 import subprocess
 import unittest
 
-from front_door import ALLOT, FrontDoor, program
+from front_door import ALLOT, SANITIZED, FrontDoor, program
 
 GROUPS = ["site", "context", "module", "thread", "process"]
 ORDERS = ["peak", "live", "bytes", "count", "temporary"]
@@ -136,6 +136,29 @@ class WhatIsShown(FrontDoor):
             self.assertEqual((done.stdout, done.stderr), (b"{", b""))
         full = self.run_plain("bash", "-c", f"{ALLOT} report {path} >/dev/full")
         self.assert_one_line(full, "cannot write the report: No space left on device", 125)
+
+
+@unittest.skipIf(SANITIZED, "the library's sanitizer owns malloc: the program is not observed")
+class NamedMemory(FrontDoor):
+    def test_arenas_and_pools_show_up_by_name_with_their_peak(self):
+        peak, third, pool = (int(word) for word in self.run_plain(program("arenas")).stdout.split())
+        for flags in ([], ["--count"]):
+            path = self.record(program("arenas"), flags=flags)
+            rows = {(row["kind"], row["name"]): row for row in self.report(path)["named_memory"]}
+            self.assertEqual(sorted(rows), [("arena", "request"), ("pool", "sessions")])
+            request, sessions = rows["arena", "request"], rows["pool", "sessions"]
+            self.assertEqual([request["peak_held_bytes"], request["held_bytes_at_exit"], request["source_count"]],
+                             [peak, third, 3])
+            self.assertEqual([sessions["peak_held_bytes"], sessions["held_bytes_at_exit"],
+                              sessions["held_count_at_exit"]], [pool, pool, 1])
+            self.assertRegex(self.allot("report", path).stdout.decode(),
+                             r"Named memory, by its own peak\n.*\n.* 3  arena request\n.* 1  pool sessions\n")
+            os.remove(path)
+
+    def test_a_program_without_them_has_no_table(self):
+        path = self.record(program("known"))
+        self.assertEqual(self.report(path)["named_memory"], [])
+        self.assertNotIn("Named memory", self.allot("report", path).stdout.decode())
 
 
 class BadInput(FrontDoor):

@@ -50,13 +50,14 @@ struct allot_client_totals {
 };
 
 /* A source or structure of the library (an arena, a pool) as it stands now. The newest report of an id replaces
- * the older ones; held_bytes 0 says that it holds nothing, perhaps for ever. */
+ * the older ones; held_bytes 0 says that it holds nothing, perhaps for ever. Sources of one kind and name are one
+ * row of the report, which adds them up; kind and name are those of the id's first report. */
 struct allot_client_source {
     uint32_t size;     /* the caller sets it to sizeof */
     uint32_t reserved; /* 0 */
     uint64_t id;       /* 0: the recorder writes one, unique in the process, never used again */
-    const char* kind;  /* "arena"; a string that lives for ever */
-    const char* name;  /* of at most 31 bytes; copied before the call returns */
+    const char* kind;  /* "arena"; of at most 15 bytes */
+    const char* name;  /* of at most 31 bytes; both are copied before the call returns */
     uint64_t held_bytes;
     uint64_t held_count; /* chunks or slabs */
 };
@@ -67,7 +68,8 @@ struct allot_client_v1 {
     uint32_t size;                                             /* sizeof of the recorder's struct */
     int (*mode)(void);                                         /* enum allot_client_mode */
     int (*process_totals)(struct allot_client_totals* totals); /* 0; -1: not observed, or size too small */
-    /* Since `size` 32; may be NULL. 0; -1: not observed (any more). For changes of held_bytes: not per block. */
+    /* Since `size` 32; may be NULL. 0; -1: not observed (any more), or called by the handler of a signal that came
+     * in the middle of such a call. For changes of held_bytes: not per block. */
     int (*report_source)(struct allot_client_source* source);
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <allot/core/client.h>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pool_slab.hpp>
@@ -157,6 +158,7 @@ void pool::note_limit() noexcept {
 }
 
 void pool::publish() noexcept {
+    const bool tell = published_.held_bytes.load() != held_bytes_;
     published_.live.store(live_count());
     published_.peak.store(peak_count());
     published_.total.store(total_count_);
@@ -165,6 +167,18 @@ void pool::publish() noexcept {
     published_.held_bytes.store(held_bytes_);
     published_.peak_held_bytes.store(peak_held_bytes_);
     published_.slabs.store(slab_count_);
+    if (tell) tell_client();
+}
+
+void pool::tell_client() noexcept {
+    allot_client_source self{};
+    self.size = sizeof self;
+    self.id = client_id_;
+    self.kind = "pool";
+    self.name = name_.c_str();
+    self.held_bytes = held_bytes_;
+    self.held_count = slab_count_;
+    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
 }
 
 allot::usage pool::usage_of(const counts& now) const noexcept {

@@ -187,6 +187,7 @@ private:
         return peak_cut_count_ > cut_count_ ? peak_cut_count_ : cut_count_;
     }
     void publish() noexcept;
+    void tell_client() noexcept;
 
     // Every slot that was ever cut from a slab is live or free, and a slot is cut only while none is free. So
     //     live + free == cut_count_,  live == total_count_ - freed_count_,
@@ -233,6 +234,7 @@ private:
     std::uint64_t held_bytes_ = 0;
     std::uint64_t peak_held_bytes_ = 0;
     std::uint64_t refused_count_ = 0;
+    std::uint64_t client_id_ = 0; // under `allot run`; 0: never told
 
     struct counts {
         std::uint64_t live, peak, total, refused, capacity, held_bytes, peak_held_bytes, slabs;

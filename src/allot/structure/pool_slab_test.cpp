@@ -5,6 +5,8 @@
 #include <allot/structure/pool_slab.hpp>
 #include <allot/testing/failing_source.hpp>
 
+#include <cstdlib>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -209,6 +211,31 @@ TEST(pool_slab_death, a_block_larger_than_a_slot_cannot_come_back) {
 }
 
 #endif
+
+// The look-up of the recorder is cached for good, so this runs in a fresh process.
+void live_under_a_recorder() {
+    if (!dlopen(CLIENT_TEST_RECORDER, RTLD_NOW | RTLD_GLOBAL)) std::_Exit(3);
+    {
+        pool sessions({.name = "sessions", .slot = {4096, 4096}, .slab_slot_count = 2});
+        void* const first = sessions.try_allocate();
+        void* const second = sessions.try_allocate(); // in the same slab: not told
+        void* const third = sessions.try_allocate();
+        for (void* slot : {first, second}) sessions.deallocate(slot);
+        sessions.trim();
+        sessions.deallocate(third);
+        pool unused({.name = "unused", .slot = {64, 8}});
+    }
+    std::_Exit(0);
+}
+
+TEST(pool_slab_death, slabs_are_told_to_the_recorder_when_they_change) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(live_under_a_recorder(), testing::ExitedWithCode(0),
+                "^report 1 pool 'sessions' [0-9]+ bytes in 1\n"
+                "report 1 pool 'sessions' [0-9]+ bytes in 2\n"
+                "report 1 pool 'sessions' [0-9]+ bytes in 1\n"
+                "report 1 pool 'sessions' 0 bytes in 0\n$");
+}
 
 } // namespace
 } // namespace allot

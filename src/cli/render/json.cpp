@@ -42,6 +42,7 @@ public:
         processes();
         sites();
         contexts();
+        named_memory();
         groups();
         gaps();
         writer_.EndObject();
@@ -179,6 +180,23 @@ private:
                 numbers(row.numbers);
                 writer_.EndObject();
             }
+        }
+        writer_.EndArray();
+    }
+
+    void named_memory() {
+        key("named_memory");
+        writer_.StartArray();
+        for (const named_source_row& row : shot_.named_sources) {
+            writer_.StartObject();
+            number("pid", row.process < shot_.processes.size() ? shot_.processes[row.process].pid : 0);
+            text("kind", row.kind);
+            text("name", row.name);
+            number("held_bytes_at_exit", row.held_bytes);
+            number("peak_held_bytes", row.peak_held_bytes);
+            number("held_count_at_exit", row.held_count);
+            number("source_count", row.source_count);
+            writer_.EndObject();
         }
         writer_.EndArray();
     }

@@ -96,6 +96,21 @@ TEST(json, adds_the_table_of_the_group_that_was_asked_for) {
     EXPECT_EQ(json_of(testing::sample(), options)["threads"][0]["tid"].get<int>(), 10);
 }
 
+TEST(json, has_a_row_for_each_named_source) {
+    const nlohmann::json rows = json_of(testing::sample())["named_memory"];
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0], nlohmann::json({{"pid", 10},
+                                       {"kind", "arena"},
+                                       {"name", "request"},
+                                       {"held_bytes_at_exit", 4096},
+                                       {"peak_held_bytes", 65536},
+                                       {"held_count_at_exit", 1},
+                                       {"source_count", 12}}));
+    snapshot none = testing::sample();
+    none.named_sources.clear();
+    EXPECT_EQ(json_of(none)["named_memory"], nlohmann::json::array());
+}
+
 TEST(json, keeps_every_byte_of_valid_text_and_is_valid_itself_where_it_was_not) {
     const nlohmann::json json = json_of(testing::sample());
     EXPECT_EQ(json["processes"][0]["command"][2], "\x1b[31m");

@@ -58,6 +58,7 @@ public:
         if (shot_.processes.size() > 1 && by_ != group_by::process) {
             write_processes();
         }
+        write_named_memory();
         if (by_ != options_.by) {
             line("");
             line("Recorded with --count: no call stacks, so here are the processes.");
@@ -211,6 +212,37 @@ private:
             ++depth;
         }
         return depth;
+    }
+
+    // What the library's sources held, as they said themselves.
+    void write_named_memory() {
+        constexpr std::size_t shown_max = 20;
+        std::vector<const named_source_row*> rows;
+        for (const named_source_row& row : shot_.named_sources) {
+            rows.push_back(&row);
+        }
+        if (rows.empty()) {
+            return;
+        }
+        std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
+            return a->peak_held_bytes > b->peak_held_bytes;
+        });
+        title(rows.size() <= shown_max ? std::string("Named memory, by its own peak")
+                                       : fmt::format("Named memory: the {} largest of {} by their own peak",
+                                                     shown_max, count_text(rows.size())));
+        line("       peak    at exit   instances  kind name");
+        rows.resize(std::min(rows.size(), shown_max));
+        for (const named_source_row* row : rows) {
+            const std::string numbers =
+                fmt::format("{} {} {}  ", right(bytes_text(row->peak_held_bytes), 11),
+                            right(bytes_text(row->held_bytes), 10), right(count_text(row->source_count), 11));
+            std::string subject = clean(row->kind) + " " + clean(row->name);
+            if (shot_.processes.size() > 1 && row->process < shot_.processes.size()) {
+                const process_row& process = shot_.processes[row->process];
+                subject += fmt::format(" of {} {}", process.pid, program_name(process));
+            }
+            line(numbers + fit(subject, columns_max - width(numbers)));
+        }
     }
 
     std::size_t group_size() const {

@@ -31,6 +31,7 @@ TEST(text, fits_100_columns_and_holds_no_control_character_in_every_grouping_and
     shot.modules[0].path = "/" + std::string(300, 'p');
     shot.processes[0].command.push_back(std::string(500, 'q'));
     shot.threads[0].name = "\x1b]0;title\x07";
+    shot.named_sources[0].name = "\x1b" + std::string(300, 'n');
     shot.notes.push_back("a note of many words " + std::string(40, 'x') + " that must be wrapped " +
                          std::string(60, 'y'));
     for (const group_by by :
@@ -48,6 +49,21 @@ TEST(text, fits_100_columns_and_holds_no_control_character_in_every_grouping_and
             }
         }
     }
+}
+
+TEST(text, shows_named_memory_the_largest_first_where_there_is_any) {
+    snapshot shot = testing::sample();
+    shot.named_sources.push_back({.process = 1, .kind = "pool", .name = "lines", .peak_held_bytes = 1 << 20});
+    const std::string text = report_of(shot);
+    const std::size_t title = text.find("Named memory, by its own peak\n");
+    const std::size_t pool = text.find("1.0 MiB        0 B           0  pool lines of 11 still\n");
+    const std::size_t arena = text.find("64.0 KiB    4.0 KiB          12  arena request of 10 prog\n");
+    EXPECT_NE(arena, std::string::npos) << text;
+    EXPECT_TRUE(title < pool && pool < arena) << text;
+    for (int i = 0; i != 20; ++i) shot.named_sources.push_back({.kind = "arena", .name = "small"});
+    EXPECT_NE(report_of(shot).find("Named memory: the 20 largest of 22"), std::string::npos);
+    shot.named_sources.clear();
+    EXPECT_EQ(report_of(shot).find("Named memory"), std::string::npos);
 }
 
 TEST(text, says_how_many_rows_there_are_when_it_shows_fewer) {

@@ -71,6 +71,13 @@ inline snapshot sample() {
                        .live_bytes_at_peak = 0}};
     shot.threads = {
         {.process = 0, .tid = 10, .name = "prog", .totals = shot.totals, .live_bytes_at_peak = 1 << 20}};
+    shot.named_sources = {{.process = 0,
+                           .kind = "arena",
+                           .name = "request",
+                           .held_bytes = 4096,
+                           .peak_held_bytes = 64 << 10,
+                           .held_count = 1,
+                           .source_count = 12}};
     return shot;
 }
 
