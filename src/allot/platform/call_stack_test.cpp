@@ -1,5 +1,6 @@
 #include <allot/platform/call_stack_test.hpp>
 
+#include <algorithm>
 #include <random>
 
 namespace {
@@ -140,6 +141,61 @@ TEST(call_stack, shows_the_innermost_frames_of_stacks_that_are_too_deep) {
         EXPECT_GT(short_stacks, 0);
         expect_right(take(*cache)); // whole again when the recursion is over
     }
+}
+
+// A made-up stack of frames of two words, all of one rule. Frame i is the i-th from the low end.
+class ladder {
+public:
+    explicit ladder(std::size_t frames) : stack_(2 * frames, ordinary) {
+        rules.use(memory_, 64);
+        const auto rule = allot::unwind_rule::make(allot::unwind_rule::kind::by_stack_pointer, 16,
+                                                   allot::unwind_rule::not_saved);
+        for (const std::uint64_t address : {ordinary, changed}) rules.remember(address, rule);
+        rules.remember(last, allot::unwind_rule(allot::unwind_rule::kind::outermost));
+        stack_.back() = last;
+    }
+    allot::captured_stack capture(allot::stack_cache& cache, std::size_t frame) {
+        const auto low = reinterpret_cast<std::uintptr_t>(stack_.data());
+        return cache.capture(rules, &stack_[2 * frame], {low, low + stack_.size() * 8});
+    }
+    void change(std::size_t frame) { stack_[2 * frame + 1] = changed; }
+
+    static constexpr std::uint64_t ordinary = 0x1000, changed = 0x2000, last = 0x3000;
+    allot::unwind_rules rules;
+
+private:
+    alignas(16) std::uint64_t memory_[2 * 64]{};
+    std::vector<std::uint64_t> stack_;
+};
+
+TEST(call_stack, binds_what_is_left_after_a_cut_by_its_own_words_and_no_others) {
+    ladder world(1700);
+    const cache_pointer cache = new_cache();
+    EXPECT_EQ(world.capture(*cache, 800).count, 900u);
+    allot::captured_stack now = world.capture(*cache, 200); // 600 new frames before 40 that are kept
+    EXPECT_EQ(now.end, stack_end::too_deep);
+    ASSERT_EQ(now.count, 640u);
+    world.change(1200); // forgotten by the cut
+    EXPECT_EQ(world.capture(*cache, 200).unchanged, 640u);
+    world.change(820); // kept by it, with 19 frames further out
+    now = world.capture(*cache, 200);
+    ASSERT_EQ(now.count, 640u);
+    EXPECT_EQ(now.unchanged, 19u);
+    EXPECT_EQ(cache->return_address(19), ladder::changed);
+    EXPECT_EQ(cache->return_address(18), ladder::ordinary);
+}
+
+TEST(call_stack, has_room_for_the_checks_however_often_it_cuts) {
+    ladder world(30'000);
+    const cache_pointer cache = new_cache();
+    for (std::size_t frame = 30'000; frame != 0;) {
+        frame -= 500;
+        const allot::captured_stack now = world.capture(*cache, frame);
+        ASSERT_EQ(now.count, std::min<std::size_t>(30'000 - frame, frame < 29'000 ? 640 : 1000)) << frame;
+        ASSERT_EQ(world.capture(*cache, frame).unchanged, now.count) << "the same stack again, " << frame;
+    }
+    world.change(100);
+    EXPECT_EQ(world.capture(*cache, 0).unchanged, 539u);
 }
 
 TEST(call_stack, shows_only_the_caller_on_a_stack_that_is_not_the_threads) {
