@@ -18,6 +18,11 @@ inline constexpr std::uint64_t rbp = 6; // DWARF numbers of the registers that w
 inline constexpr std::uint64_t rsp = 7;
 inline constexpr std::uint64_t rip = 16;
 
+// Offsets are input and addresses have 64 bits: sums go around.
+constexpr std::int64_t sum(std::int64_t left, std::int64_t right) noexcept {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(left) + static_cast<std::uint64_t>(right));
+}
+
 class cursor {
 public:
     cursor(const std::uint8_t* at, const std::uint8_t* end) noexcept : at_(at), end_(end) {}
@@ -148,14 +153,13 @@ private:
         case 0x23: return add(pop(), static_cast<std::int64_t>(code_.unsigned_leb())); // DW_OP_plus_uconst
         case 0x70 + rbp: return push({term::base::frame_pointer, false, code_.signed_leb()});
         case 0x70 + rsp: return push({term::base::stack_pointer, false, code_.signed_leb()});
-        case 0x70 + rip: return push(static_cast<std::int64_t>(pc_) + code_.signed_leb());
+        case 0x70 + rip: return push(sum(static_cast<std::int64_t>(pc_), code_.signed_leb()));
         default: return binary(op);
         }
     }
     void add(term value, std::int64_t constant) noexcept {
         if (value.is_word) code_.fail();
-        value.offset = static_cast<std::int64_t>(static_cast<std::uint64_t>(value.offset) +
-                                                 static_cast<std::uint64_t>(constant));
+        value.offset = sum(value.offset, constant);
         push(value);
     }
     void binary(std::uint8_t op) noexcept {

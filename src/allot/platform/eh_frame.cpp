@@ -183,7 +183,7 @@ bool is_signal_frame(const row& now, std::uint64_t pc, const term& frame) noexce
     term address;
     return frame.is(term::base::stack_pointer, true) && now.return_address.is == place::how::by_expression &&
            expression(now.return_address.code, pc, true).evaluate(address) &&
-           address.is(term::base::stack_pointer, false) && address.offset == frame.offset + 8;
+           address.is(term::base::stack_pointer, false) && address.offset == sum(frame.offset, 8);
 }
 
 unwind_rule pack(const row& now, std::uint64_t pc, bool is_signal) noexcept {
@@ -196,6 +196,7 @@ unwind_rule pack(const row& now, std::uint64_t pc, bool is_signal) noexcept {
     if (!find_frame(now, pc, frame) || !find_saved(now, pc, is_saved, saved)) return unknown;
     const bool at_usual_place =
         now.return_address.is == place::how::at_frame && now.return_address.offset == -8;
+    if (!is_word_offset(frame.offset, unwind_rule::frame_offset_max)) return unknown;
     kind how{};
     term::base saved_from = frame.from;
     if (is_signal) {
@@ -208,10 +209,9 @@ unwind_rule pack(const row& now, std::uint64_t pc, bool is_signal) noexcept {
         how = kind::by_frame_word;
     } else {
         how = frame.from == term::base::stack_pointer ? kind::by_stack_pointer : kind::by_frame_pointer;
-        if (saved.from == frame.from) saved = {term::base::frame, false, saved.offset - frame.offset};
+        if (saved.from == frame.from) saved = {term::base::frame, false, sum(saved.offset, -frame.offset)};
         saved_from = term::base::frame;
     }
-    if (!is_word_offset(frame.offset, unwind_rule::frame_offset_max)) return unknown;
     if (!is_saved) return unwind_rule::make(how, frame.offset, unwind_rule::not_saved);
     if (saved.from != saved_from || !is_word_offset(saved.offset, unwind_rule::saved_offset_max))
         return unknown;
