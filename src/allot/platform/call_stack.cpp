@@ -3,7 +3,6 @@
 // the last capture unless every word that it was derived from has been read again).
 #include <allot/platform/call_stack.hpp>
 
-#include <pthread.h>
 #include <sys/resource.h>
 
 extern "C" void* __libc_stack_end; // glibc: the stack pointer at the process's first instruction
@@ -214,28 +213,41 @@ void stack_cache::cut(std::uint32_t kept) noexcept {
     }
 }
 
+// glibc's control block says where its thread's stack begins: the pair of words (start, size) that encloses both this
+// frame and the block. pthread_getattr_np would say the same, but allocates and makes a system call that a filter may
+// forbid. Nothing begins in the first 64 KiB: a thread id, before glibc's pointer back into the block, looks like a
+// stack from there on.
+stack_bounds detail::stack_before(const std::uintptr_t* control_block, std::uintptr_t here) noexcept {
+    constexpr std::size_t pairs = 0x900 / 8 - 1;
+    constexpr std::uintptr_t behind_max = 65536; // of the block itself and what glibc puts behind it
+    const auto block = reinterpret_cast<std::uintptr_t>(control_block);
+    for (std::size_t i = 0; i != pairs; ++i) {
+        const std::uintptr_t start = control_block[i], size = control_block[i + 1];
+        if (start >= 65536 && start <= here && here < block && size >= block - start &&
+            size - (block - start) < behind_max)
+            return {start, block};
+    }
+    return {};
+}
+
+// Not by thread id: in the child of a fork the only thread runs on the stack of whichever thread forked.
+stack_bounds current_thread_bounds(stack_bounds initial) noexcept {
+    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    if (initial.contains(here)) return initial;
+    return detail::stack_before(static_cast<const std::uintptr_t*>(__builtin_thread_pointer()), here);
+}
+
 stack_bounds current_thread_bounds() noexcept {
     // The initial thread's stack grows as it needs, up to a limit that the program may raise while it runs. The
     // kernel keeps at least 128 MiB below it free of mappings, so no other stack can lie there.
     constexpr std::uint64_t gap_bytes = std::uint64_t{128} << 20;
     constexpr std::uint64_t unlimited_bytes = std::uint64_t{64} << 30;
-    const auto here = reinterpret_cast<std::uint64_t>(__builtin_frame_address(0));
-    const auto initial_high = reinterpret_cast<std::uint64_t>(__libc_stack_end);
+    const auto high = reinterpret_cast<std::uint64_t>(__libc_stack_end);
     rlimit limit{};
     std::uint64_t size = gap_bytes;
     if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur > size)
         size = limit.rlim_cur < unlimited_bytes ? limit.rlim_cur : unlimited_bytes;
-    const stack_bounds initial{initial_high > size ? initial_high - size : 0, initial_high};
-    if (initial.contains(here)) return initial;
-    // Not by thread id: in the child of a fork the only thread runs on the stack of whichever thread forked.
-    pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
-    void* low = nullptr;
-    std::size_t bytes = 0;
-    const bool is_known = pthread_attr_getstack(&attributes, &low, &bytes) == 0;
-    pthread_attr_destroy(&attributes);
-    if (!is_known) return {};
-    return {reinterpret_cast<std::uintptr_t>(low), reinterpret_cast<std::uintptr_t>(low) + bytes};
+    return current_thread_bounds({high > size ? high - size : 0, high});
 }
 
 } // namespace allot

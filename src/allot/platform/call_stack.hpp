@@ -42,12 +42,18 @@ struct stack_bounds {
     }
 };
 
-// Bounds of the calling thread, for all captures of its life. The initial thread's come from __libc_stack_end and
-// the stack limit (one getrlimit). Other threads' come from pthread_getattr_np, which allocates inside and calls
-// sched_getaffinity: whoever hooks malloc must serve those allocations from elsewhere; and if the initial thread is
-// seen for the first time on a stack that is not its own, glibc reads /proc/self/maps. Empty bounds when not known.
-// Call it once a thread, not in a signal handler.
+// Bounds of the calling thread, for all captures of its life; empty when not known. The initial thread's come from
+// __libc_stack_end and the stack limit (one getrlimit), another's from the control block that glibc puts at the end of
+// its stack. No allocation, no lock.
 stack_bounds current_thread_bounds() noexcept;
+
+// The same for callers that know the initial thread's bounds already: no system call either.
+stack_bounds current_thread_bounds(stack_bounds initial) noexcept;
+
+namespace detail {
+// The stack that encloses `here` and the control block at its end, as the block says; empty if it names none.
+stack_bounds stack_before(const std::uintptr_t* control_block, std::uintptr_t here) noexcept;
+} // namespace detail
 
 // Where a captured stack ends outwards.
 enum class stack_end : std::uint8_t {

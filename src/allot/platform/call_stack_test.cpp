@@ -207,6 +207,19 @@ TEST(call_stack, shows_only_the_caller_on_a_stack_that_is_not_the_threads) {
     EXPECT_EQ(take(*cache, allot::stack_bounds{16, 32}).shape.unchanged, 0u);
 }
 
+TEST(call_stack, takes_no_thread_id_for_the_start_of_a_stack) {
+    std::vector<std::uintptr_t> words(0x900 / 8);
+    const auto block = reinterpret_cast<std::uintptr_t>(words.data()), here = block - 1000;
+    words[90] = 5000; // as glibc has it: the thread's id, and an empty list of mutexes
+    words[91] = block + 92 * 8;
+    EXPECT_EQ(allot::detail::stack_before(words.data(), here).high, 0u);
+    words[210] = block - 8192;
+    words[211] = 8192 + 0x900;
+    EXPECT_EQ(allot::detail::stack_before(words.data(), here).low, block - 8192);
+    EXPECT_EQ(allot::detail::stack_before(words.data(), here).high, block);
+    EXPECT_EQ(allot::detail::stack_before(words.data(), block - 9000).high, 0u); // a coroutine's, say
+}
+
 TEST(call_stack, never_reads_outside_the_bounds_it_was_given) {
     const cache_pointer cache = new_cache();
     const allot::stack_bounds whole = allot::current_thread_bounds();

@@ -68,24 +68,6 @@ void open_ring(ring_producer& out, std::uint32_t ring) noexcept {
     __atomic_store_n(&segment.ring(ring - 1)->state, ALLOT_LIVE, __ATOMIC_RELEASE);
 }
 
-// A thread's stack ends where glibc put the thread's control block, and begins where that block says: the
-// pair (start, size) that encloses both this frame and the block. pthread_getattr_np would say the same, but
-// allocates and makes a system call that a filter may forbid.
-stack_bounds bounds_of_thread() noexcept {
-    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-    if (ALLOT_FIXED.main_stack.contains(here)) return ALLOT_FIXED.main_stack;
-    constexpr std::size_t control_block_words = 0x900 / 8 - 1;
-    const auto* words = static_cast<const std::uintptr_t*>(__builtin_thread_pointer());
-    const auto block = reinterpret_cast<std::uintptr_t>(words);
-    for (std::size_t i = 0; i != control_block_words; ++i) {
-        const std::uintptr_t start = words[i], size = words[i + 1];
-        if (start <= here && here < block && size >= block - start && size - (block - start) < 65536 &&
-            start > 4096)
-            return {start, block};
-    }
-    return {};
-}
-
 thread_block* make_block(process_state& process) noexcept {
     if (own_block != nullptr) return own_block;
     {
@@ -104,7 +86,7 @@ void attach_block(process_state& process, thread_slot& slot, allot_wire_thread& 
     if (block == nullptr) return; // its events are dropped, and counted
     own_block = block;
     block->entry = &entry;
-    block->bounds = bounds_of_thread();
+    block->bounds = current_thread_bounds(ALLOT_FIXED.main_stack);
     block->stacks.forget();
     block->node_generation = __atomic_load_n(&process.node_generation, __ATOMIC_RELAXED);
     block->inside = 0;
