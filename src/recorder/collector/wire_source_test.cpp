@@ -1,5 +1,6 @@
 #include <recorder/collector/wire_source.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -70,7 +71,8 @@ TEST(wire_source, of_running_and_of_ended_processes_are_in_the_snapshot_by_proce
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     const auto state = [&] { return __atomic_load_n(&gone.state, __ATOMIC_ACQUIRE); };
-    while (state() != ALLOT_FREE) collect->poll();
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (state() != ALLOT_FREE && std::chrono::steady_clock::now() < patience) collect->poll();
     EXPECT_EQ(gone.process_serial, 0u); // as the next claim expects it
     const snapshot all = collect->finish(0, 0);
     ASSERT_EQ(all.named_sources.size(), 2u);
