@@ -15,10 +15,10 @@ THREADS = 3
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def hear_interrupts():
-    """A shell's background job ignores ^C, and everything that it starts inherits that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+def hear_all_signals():
+    """A shell's background job ignores ^C, one under nohup SIGHUP, and everything that it starts inherits that."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_until(condition, what, seconds=60):
@@ -41,7 +41,7 @@ class Victim:
                    bench.tests / "victim", self.own, THREADS, rounds] + ([] if code is None else [code])
         self.allot = subprocess.Popen([str(part) for part in command], env=bench.environment(), cwd=bench.work,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, start_new_session=True, preexec_fn=hear_interrupts)
+                                      stderr=subprocess.PIPE, start_new_session=True, preexec_fn=hear_all_signals)
         Victim.started.append(self)
         wait_until(lambda: self.word(0) >= 1, "the victim to start")
 
