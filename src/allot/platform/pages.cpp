@@ -5,8 +5,34 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_THREAD__)
+#    define ALLOT_HAS_TSAN 1
+#elif defined(__has_feature)
+#    if __has_feature(thread_sanitizer)
+#        define ALLOT_HAS_TSAN 1
+#    endif
+#endif
+#ifdef ALLOT_HAS_TSAN
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+#endif
+
 namespace allot {
 namespace {
+
+// The kernel orders who leaves an address before who gets it next. ThreadSanitizer sees that for mmap and
+// munmap, and knows nothing of mremap: it took the next owner's accesses for races with the last one's.
+void* remap(block range, std::size_t new_size, int flags, void* target = nullptr) noexcept {
+#ifdef ALLOT_HAS_TSAN
+    static char order;
+    __tsan_release(&order);
+#endif
+    void* const moved = ::mremap(range.address, range.size, new_size, flags, target);
+#ifdef ALLOT_HAS_TSAN
+    __tsan_acquire(&order);
+#endif
+    return moved;
+}
 
 void expect_whole_pages(block range) noexcept {
     const std::size_t page = page_size();
@@ -81,21 +107,20 @@ bool try_protect_pages(block range, page_access access) noexcept {
 bool try_extend_pages(block range, std::size_t new_size) noexcept {
     expect_whole_pages(range);
     expect_whole_pages({range.address, new_size});
-    return ::mremap(range.address, range.size, new_size, 0) != MAP_FAILED;
+    return remap(range, new_size, 0) != MAP_FAILED;
 }
 
 block try_move_pages(block range, layout wanted) noexcept {
     expect_whole_pages(range);
     expect_whole_pages({range.address, wanted.size});
     if (wanted.align <= page_size()) {
-        void* const moved = ::mremap(range.address, range.size, wanted.size, MREMAP_MAYMOVE);
+        void* const moved = remap(range, wanted.size, MREMAP_MAYMOVE);
         return moved == MAP_FAILED ? block{} : block{moved, wanted.size};
     }
     // The system knows no alignment here: reserve an aligned range and move onto it.
     const block target = map_aligned(wanted, PROT_NONE, without_memory);
     if (!target) return {};
-    void* const moved =
-        ::mremap(range.address, range.size, wanted.size, MREMAP_MAYMOVE | MREMAP_FIXED, target.address);
+    void* const moved = remap(range, wanted.size, MREMAP_MAYMOVE | MREMAP_FIXED, target.address);
     if (moved != MAP_FAILED) return target;
     release_pages(target);
     return {};
