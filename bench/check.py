@@ -103,12 +103,12 @@ def write_limits(path, limits):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench --check", description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("filter", nargs="?", default="", help="regular expression over component/workload/threads:N/peer")
+    parser.add_argument("filter", nargs="*", help="regular expressions over component/workload/threads:N/peer; any may match")
     parser.add_argument("--renew", action="store_true", help="set the limits on instructions to what is counted now and 5 %%")
     parser.add_argument("--build", default=run.ROOT / "build/bench", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--limits", default=run.ROOT / "bench/limits.json", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    pattern = re.compile(options.filter)
+    pattern = re.compile("|".join(options.filter))
     limits = json.loads(options.limits.read_text())
 
     checker = Checker(run.find_programs(options.build)[0])

@@ -142,13 +142,13 @@ def find_programs(build):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="ours against the peers, as ratios of one run")
-    parser.add_argument("filter", nargs="?", default="", help="regular expression over component/workload/threads:N/peer")
+    parser.add_argument("filter", nargs="*", help="regular expressions over component/workload/threads:N/peer; any may match")
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
     parser.add_argument("--repetitions", type=int, default=7, help="of each Google Benchmark (default 7)")
     parser.add_argument("--build", default=ROOT / "build/bench", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--targets", default=ROOT / "bench/targets.json", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    pattern = re.compile(options.filter)
+    pattern = re.compile("|".join(options.filter))
     targets = json.loads(options.targets.read_text())
 
     rows, failures = [], []
