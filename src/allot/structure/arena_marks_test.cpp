@@ -263,6 +263,38 @@ TEST(arena_scope, ends_while_an_exception_passes) {
     limited.reset();
 }
 
+// B6: on every way out of its block, and the block runs also where the arena can take nothing from upstream.
+TEST(arena_scope, ends_on_each_way_out_and_skips_no_body) {
+    arena some;
+    const auto leave = [&some](int way) {
+        for (int round = 0; round < 2; ++round) {
+            arena::scope scope(some);
+            (void)some.allocate(100);
+            if (way == 0) break;
+            if (way == 1) continue;
+            if (way == 2) goto out;
+            return;
+        }
+    out:;
+    };
+    for (int way = 0; way < 4; ++way) {
+        leave(way);
+        EXPECT_EQ(live(some), (books{0, 0})) << way;
+    }
+    EXPECT_EQ(some.usage().total_count, 5u);
+
+    failing_source nothing(default_source(), {.plan = {.every = 1}});
+    arena empty({.upstream = &nothing});
+    bool ran = false;
+    {
+        arena::scope scope(empty);
+        ran = true;
+        EXPECT_EQ(empty.try_allocate({.size = 8}), nullptr);
+    }
+    EXPECT_TRUE(ran);
+    empty.check();
+}
+
 // B14: the operation takes a scope of the arena that it is given, or has an arena of its own: either way its
 // memory goes at its end, and the caller's stays.
 std::size_t measured(std::string_view text, arena* given) {
