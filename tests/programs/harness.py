@@ -118,7 +118,7 @@ class Bench:
         file = folder + "c" * (len(added["ALLOT_SEGMENT"]) - len(folder))
         expect(len(library) == len(added["LD_PRELOAD"]), f"{library} is not as long as {added['LD_PRELOAD']}")
         under = {**(env or self.environment()), "LD_PRELOAD": library, "COUNT_SEGMENT": file}
-        return self.counted(file, shift, lambda: self.run(command, under, stdin))[1]
+        return self.counted(file, shift, lambda: self.run(command, under, stdin))
 
     def observe_beside_oracle(self, name, command, env=None, stdin=None):
         """Observes a run in which the oracle stands behind the recorder; answers both counts of it, without those of
@@ -126,7 +126,7 @@ class Bench:
         file = str(self.out / f"{name}.counts")
         library = self.build / "lib/count/libcount_preload.so"
         shell = ["sh", "-c", f'COUNT_SEGMENT={file} LD_PRELOAD="$LD_PRELOAD:{library}" exec "$@"', "sh", *command]
-        images = self.counted(file, 0, lambda: self.observe(name, shell, env, stdin))[1]
+        images = self.counted(file, 0, lambda: self.observe(name, shell, env, stdin))
         report = self.report(self.recording(name))
         expect(report["processes"][0]["exit"] == {"exec": True}, "the shell did not become the program")
         self.check_sums(report)
@@ -135,9 +135,10 @@ class Bench:
 
     @staticmethod
     def counted(file, shift, run):
+        """What the oracle counted in its file, image by image, while `run` ran."""
         with open(file, "wb") as empty:
             empty.truncate(4096 + 64 * SLOTS + shift)
-        done = run()
+        run()
         data = Path(file).read_bytes()
         os.unlink(file)
         taken = struct.unpack_from("<Q", data)[0]
@@ -145,7 +146,7 @@ class Bench:
         images = []
         for slot in range(taken):
             images.append(struct.unpack_from("<5Q", data, 4096 + 64 * slot)[1:])
-        return done, sorted(image for image in images if any(image))
+        return sorted(image for image in images if any(image))
 
     @staticmethod
     def counts(report):
