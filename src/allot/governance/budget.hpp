@@ -34,7 +34,7 @@
 #include <allot/core/observer.hpp>
 #include <allot/core/reclaimable.hpp>
 #include <allot/core/usage.hpp>
-#include <allot/governance/thread_slots.hpp>
+#include <allot/platform/thread_slots.hpp>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

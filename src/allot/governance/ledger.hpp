@@ -28,7 +28,7 @@
 #include <allot/core/usage.hpp>
 #include <allot/governance/account.hpp>
 #include <allot/governance/tag.hpp>
-#include <allot/governance/thread_slots.hpp>
+#include <allot/platform/thread_slots.hpp>
 #include <atomic>
 #include <cstdint>
 

@@ -18,7 +18,7 @@
 
 #include <allot/core/memory_source.hpp>
 #include <allot/core/name.hpp>
-#include <allot/governance/thread_slots.hpp>
+#include <allot/platform/thread_slots.hpp>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

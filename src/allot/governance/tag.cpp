@@ -1,6 +1,6 @@
 #include <allot/core/contract.hpp>
 #include <allot/governance/tag.hpp>
-#include <allot/governance/thread_slots.hpp>
+#include <allot/platform/thread_slots.hpp>
 #include <atomic>
 #include <iterator>
 #include <new>

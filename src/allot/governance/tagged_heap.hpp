@@ -29,7 +29,7 @@
 #include <allot/governance/ledger.hpp>
 #include <allot/governance/malloc_factory.hpp>
 #include <allot/governance/tag.hpp>
-#include <allot/governance/thread_slots.hpp>
+#include <allot/platform/thread_slots.hpp>
 #include <atomic>
 #include <cstdint>
 

@@ -1,9 +1,10 @@
 // thread_slots: a small number for each running thread, so that counters can be kept per thread.
 //
-// Inner part of ledger, budget and listed_source: a component keeps an array of thread_slot_count + 1
-// pointers to its cells and looks its own up with thread_slot(). Slot 0 is nobody's: a thread that has not
-// yet asked, that found all slots taken, or whose thread-local objects are destroyed already has it, and its
-// cell is never made, so that the one test "is there a cell?" leads all of them to the slow path.
+// Inner part of what counts or caches per thread (ledger, budget): a component keeps an array of
+// thread_slot_count + 1 pointers to its cells and looks its own up with thread_slot(). Slot 0 is nobody's: a
+// thread that has not yet asked, that found all slots taken, or whose thread-local objects are destroyed
+// already has it, and its cell is never made, so that the one test "is there a cell?" leads all of them to
+// the slow path.
 // Danger, and the order that keeps it out:
 // - A cell has one writer, the thread that holds the slot; it writes with relaxed load and store. A thread
 //   gives its slot back at its end under the registry's mutex, the next one takes it under the same mutex: so

@@ -1,7 +1,7 @@
 #include <allot/core/contract.hpp>
-#include <allot/governance/thread_slots.hpp>
 #include <allot/platform/clock.hpp>
 #include <allot/platform/fork.hpp>
+#include <allot/platform/thread_slots.hpp>
 
 namespace allot::detail {
 

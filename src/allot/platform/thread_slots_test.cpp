@@ -1,4 +1,4 @@
-#include <allot/governance/thread_slots.hpp>
+#include <allot/platform/thread_slots.hpp>
 
 #include <allot/platform/clock.hpp>
 #include <gtest/gtest.h>
