@@ -111,7 +111,7 @@ def main():
     pattern = re.compile("|".join(options.filter))
     limits = json.loads(options.limits.read_text())
 
-    checker = Checker(run.find_programs(options.build)[0])
+    checker = Checker(run.programs_in(options.build))
     rows = [checker.check(row) if pattern.search(run.row_name(row["component"], row["workload"], row["threads"],
                                                               row.get("peer", "allot"))) else row
             for row in limits["rows"]]

@@ -12,6 +12,9 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAME = re.compile(r"^(?P<component>[^/]+)/(?P<workload>.+)/threads:(?P<threads>\d+)/(?P<peer>[^/]+)(/.*)?$")
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+# Two threads say something only where a plain compute loop scales: its time with two threads over its time with one.
+SCALING_MAX = 1.1
+CHECKED = ", checks on"  # a component's rows at check level on; those without are at level off, where there is such a build
 COLUMNS = ("component", "workload", "threads", "ours ns", "peer", "its ns", "ratio", "target", "instructions")
 
 
@@ -74,13 +77,14 @@ def run_google(program, pattern, repetitions):
             raise Failure(f"{run['name']}: {run.get('error_message', 'failed')}")
         if run.get("aggregate_name") == "median":
             measured[parse_name(run["run_name"])] = (run["real_time"] * NANOSECONDS[run["time_unit"]],
-                                                     run.get("instructions"))
+                                                     run.get("instructions"), run.get("scaling"))
     rows = []
     for key in sorted(measured):
         ours = measured.get((*key[:3], "allot"))
         if key[3] != "allot" and ours:
             rows.append({"component": key[0], "workload": key[1], "threads": key[2], "peer": key[3],
-                         "ours_ns": ours[0], "peer_ns": measured[key][0], "instructions": ours[1]})
+                         "ours_ns": ours[0], "peer_ns": measured[key][0], "instructions": ours[1],
+                         "scaling": max((each for each in (ours[2], measured[key][2]) if each), default=None)})
     return rows
 
 
@@ -109,7 +113,8 @@ def with_targets(rows, targets):
             rows.append({**best, "peer": "best", "best": best["peer"]})
     limits = {key_of(target): target["target"] for target in targets}
     for row in rows:
-        row["ratio"] = row["ours_ns"] / row["peer_ns"] if row["peer_ns"] else None
+        scaled = (row.get("scaling") or 0) <= SCALING_MAX
+        row["ratio"] = row["ours_ns"] / row["peer_ns"] if row["peer_ns"] and scaled else None
         row["target"] = limits.get(key_of(row))
     return sorted(rows, key=lambda row: (*key_of(row)[:3], row["peer"] == "best", row["peer"]))
 
@@ -121,9 +126,12 @@ def print_table(rows):
     lines = [COLUMNS]
     for row in rows:
         missed = row["target"] is not None and row["ratio"] is not None and row["ratio"] > row["target"]
+        ratio = number(row["ratio"], 3)
+        if row["ratio"] is None and row.get("scaling"):
+            ratio = f"n/a (scaling probe {row['scaling']:.1f})"
         peer = f"best ({row['best']})" if "best" in row else row["peer"]
         lines.append((row["component"], row["workload"], str(row["threads"]), number(row["ours_ns"], 1), peer,
-                      number(row["peer_ns"], 1), number(row["ratio"], 3),
+                      number(row["peer_ns"], 1), ratio,
                       number(row["target"], 2) + (" missed" if missed else ""), number(row["instructions"], 0)))
     widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
     right = {3, 5, 6, 8}
@@ -133,11 +141,27 @@ def print_table(rows):
         print("  ".join(cells).rstrip())
 
 
-def find_programs(build):
-    folder = build / "bench"
-    programs = sorted(p for p in folder.glob("*_bench") if p.is_file() and os.access(p, os.X_OK))
-    scripts = sorted(p for p in (ROOT / "bench").glob("*/bench") if p.is_file() and os.access(p, os.X_OK))
-    return programs, scripts
+def programs_in(build):
+    return sorted(p for p in (build / "bench").glob("*_bench") if p.is_file() and os.access(p, os.X_OK))
+
+
+def run_checked(program, pattern, repetitions):
+    return [{**row, "component": row["component"] + CHECKED} for row in run_google(program, pattern, repetitions)]
+
+
+def plan(build, build_off):
+    """(how, program): what depends on the check level runs twice, at off and at on, right after each other."""
+    off = {program.name: program for program in programs_in(build_off)}
+    for program in programs_in(build):
+        if program.name in off:
+            yield run_google, off[program.name]
+            yield run_checked, program
+        else:
+            yield run_google, program
+
+
+def find_scripts():
+    return sorted(p for p in (ROOT / "bench").glob("*/bench") if p.is_file() and os.access(p, os.X_OK))
 
 
 def main():
@@ -146,19 +170,19 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
     parser.add_argument("--repetitions", type=int, default=7, help="of each Google Benchmark (default 7)")
     parser.add_argument("--build", default=ROOT / "build/bench", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--build-off", default=ROOT / "build/bench-off", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--targets", default=ROOT / "bench/targets.json", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     pattern = re.compile("|".join(options.filter))
     targets = json.loads(options.targets.read_text())
 
     rows, failures = [], []
-    programs, scripts = find_programs(options.build)
-    for run, path, more in ([(run_google, p, options.repetitions) for p in programs] +
-                            [(run_script, s, options.build) for s in scripts]):
+    for run, path, more in ([(how, p, options.repetitions) for how, p in plan(options.build, options.build_off)] +
+                            [(run_script, s, options.build) for s in find_scripts()]):
         try:
             rows += run(path, pattern, more)
         except (Failure, OSError, ValueError, KeyError) as failure:
-            failures.append(f"{path.name if run is run_google else path.relative_to(ROOT)}: {failure!r}")
+            failures.append(f"{path.relative_to(ROOT) if run is run_script else path.name}: {failure!r}")
 
     rows = with_targets(rows, targets)
     print_table(rows)

@@ -15,7 +15,7 @@ import run  # noqa: E402
 ALL = re.compile("")
 
 
-def google_program(folder, times, broken=False):
+def google_program(folder, times, broken=False, scaling=None):
     """A program that answers like Google Benchmark: lists its names, or writes the medians of those that match."""
     path = pathlib.Path(folder) / "made_up_bench"
     path.write_text(f"""#!/usr/bin/env python3
@@ -28,7 +28,7 @@ if {broken}:
     sys.exit(3)
 options = dict(word[2:].split("=", 1) for word in sys.argv[1:])
 runs = [{{"run_name": name, "name": name + "_median", "aggregate_name": "median", "real_time": ns / 1000,
-         "time_unit": "us", "instructions": 7}} for name, ns in times.items()
+         "time_unit": "us", "instructions": 7, "scaling": {scaling!r}}} for name, ns in times.items()
         if re.search(options["benchmark_filter"], name)]
 json.dump({{"benchmarks": runs}}, open(options["benchmark_out"], "w"))
 """)
@@ -64,6 +64,26 @@ class RowsTest(unittest.TestCase):
     def test_a_program_that_fails_is_a_failure(self):
         with self.assertRaises(run.Failure):
             self.rows(broken=True)
+
+    def test_two_threads_that_the_machine_does_not_scale_give_no_ratio(self):
+        for scaling, ratio in ((1.05, 0.25), (1.6, None)):
+            rows = run.with_targets(self.rows(re.compile("malloc"), scaling=scaling), [])
+            self.assertEqual([row["ratio"] for row in rows], [ratio])
+            with contextlib.redirect_stdout(io.StringIO()) as table:
+                run.print_table(rows)
+            self.assertEqual("n/a (scaling probe 1.6)" in table.getvalue(), ratio is None)
+
+    def test_what_depends_on_the_check_level_runs_at_off_and_at_on(self):
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+            builds = [pathlib.Path(folder) / name for name in ("on", "off")]
+            for build, times in zip(builds, ({"pool/lifo/threads:1/allot": 3.0, "pool/lifo/threads:1/malloc": 8.0},
+                                             {"pool/lifo/threads:1/allot": 2.0, "pool/lifo/threads:1/malloc": 8.0})):
+                (build / "bench").mkdir(parents=True)
+                google_program(build / "bench", times)
+            planned = list(run.plan(*builds))
+            rows = {row["component"]: row["ours_ns"] for how, path in planned for row in how(path, ALL, 1)}
+            self.assertEqual(rows, {"pool": 2.0, "pool, checks on": 3.0})
+            self.assertEqual([how for how, _ in run.plan(builds[0], pathlib.Path(folder))], [run.run_google])
 
     def test_a_name_that_is_no_row_is_a_failure(self):
         self.times = {"just_a_name": 1.0}

@@ -35,6 +35,10 @@ if(ALLOT_COVERAGE)
   target_link_options(allot_options INTERFACE --coverage)
 endif()
 
+# The layers whose cost depends on the check level: scripts/bench measures them at off and at on.
+set(allot_checked_layers source structure governance document c)
+add_custom_target(checked_benchmarks)
+
 # The executables of one stem: its test, benchmark and fuzz target, where the files exist.
 function(allot_stem_programs NAME STEM)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
@@ -51,6 +55,9 @@ function(allot_stem_programs NAME STEM)
     add_executable(${slug}_bench ${STEM}_bench.cpp)
     target_link_libraries(${slug}_bench PRIVATE ${ARG_LINK} allot_options benchmark::benchmark)
     set_target_properties(${slug}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+    if(NAME IN_LIST allot_checked_layers)
+      add_dependencies(checked_benchmarks ${slug}_bench)
+    endif()
   endif()
   if(ALLOT_BUILD_FUZZERS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${STEM}_fuzz.cpp)
     add_executable(${slug}_fuzz ${STEM}_fuzz.cpp)
