@@ -28,6 +28,7 @@
 #include <allot/governance/ledger.hpp>
 #include <allot/governance/listed_source.hpp>
 #include <allot/governance/malloc_factory.hpp>
+#include <allot/governance/placement.hpp>
 #include <allot/governance/report.hpp>
 #include <allot/governance/tag.hpp>
 #include <allot/governance/tagged_heap.hpp>

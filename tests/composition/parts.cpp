@@ -4,6 +4,7 @@
 #include <allot/governance/budgeted_source.hpp>
 #include <allot/governance/ledger.hpp>
 #include <allot/governance/listed_source.hpp>
+#include <allot/governance/placement.hpp>
 #include <allot/governance/tagged_heap.hpp>
 #include <allot/governance/tracked_source.hpp>
 #include <allot/source/buffer_source.hpp>
@@ -110,6 +111,12 @@ const part all_decorators[] = {
      [](stack& tower) {
          tower.put_source<listed_source>(listed_source_options{.upstream = &tower.top()});
          spend(tower, tower.limits.align_max);
+     }},
+    {"placement", // without an inline buffer, which no limit below would bind
+     [](stack& tower) {
+         auto& where = tower.put<placement>([](auto&) { return std::string(); },
+                                            placement_options{.arena = &tower.top(), .heap = &tower.top()});
+         tower.put_source<placed_source>(where, placement_class{.lives = lifetime::call});
      }},
     {"tagged_heap",
      [](stack& tower) {
