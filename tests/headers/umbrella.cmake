@@ -1,7 +1,7 @@
 # cmake -D SRC=… -P umbrella.cmake: allot.hpp includes every header of the layers that users build with, but inner parts,
 # which come along where they are needed: those that put everything into allot::detail, and the few named here. testing
 # is included by tests, one by one.
-set(inner eh_frame unwind_rules arena_inline)
+set(inner eh_frame unwind_rules arena_inline object_pool_inline object_pool_parts)
 cmake_minimum_required(VERSION 3.25)
 
 file(READ ${SRC}/allot/allot.hpp umbrella)
