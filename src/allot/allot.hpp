@@ -9,6 +9,7 @@
 #include <allot/core/bulk_observer.hpp>
 #include <allot/core/byte_store.hpp>
 #include <allot/core/bytes.hpp>
+#include <allot/core/checked_bytes.hpp>
 #include <allot/core/checks.hpp>
 #include <allot/core/client.h>
 #include <allot/core/contract.hpp>
