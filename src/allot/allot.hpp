@@ -56,4 +56,5 @@
 #include <allot/structure/object_pool.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pooled.hpp>
+#include <allot/structure/scratch.hpp>
 #include <allot/structure/typed_pool.hpp>

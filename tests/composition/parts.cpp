@@ -17,6 +17,7 @@
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/pool.hpp>
+#include <allot/structure/scratch.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/failing_source.hpp>
 #include <allot/testing/leak_check.hpp>
@@ -141,6 +142,16 @@ const part all_structures[] = {
          tower.put_source<pool>(pool_options{.slot = slot, .upstream = &tower.top()});
          tower.limits.size_max = slot.size;
          tower.limits.align_max = slot.align;
+     }},
+    {"scratch",
+     [](stack& tower) {
+         if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());
+         auto& arenas = tower.put<scratch_arenas>(
+             [](scratch_arenas&) { return std::string(); },
+             scratch_options{.upstream = &tower.top(), .ready_bytes = kibibytes(4)});
+         auto& scope =
+             tower.put<scratch>([](scratch& open) { return stack::live_of(*open.operator->()); }, arenas);
+         tower.set_top(scope);
      }},
 };
 
