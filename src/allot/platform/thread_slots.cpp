@@ -2,6 +2,7 @@
 #include <allot/platform/clock.hpp>
 #include <allot/platform/fork.hpp>
 #include <allot/platform/thread_slots.hpp>
+#include <utility>
 
 namespace allot::detail {
 
@@ -56,6 +57,11 @@ struct fork_registry {
                 return slot;
             }
         return 0;
+    }
+
+    bool try_take(std::uint32_t slot) noexcept {
+        const light_mutex::guard hold(slots);
+        return !std::exchange(taken[slot], true);
     }
 
     void install_handlers() noexcept;
@@ -157,6 +163,9 @@ std::uint32_t take_thread_slot() noexcept {
 }
 
 light_mutex& slot_mutex(std::uint32_t slot) noexcept { return slot_mutexes[slot].mutex; }
+
+bool try_borrow_thread_slot(std::uint32_t slot) noexcept { return registry.try_take(slot); }
+void return_thread_slot(std::uint32_t slot) noexcept { registry.give(slot); }
 
 fork_mutex::fork_mutex() noexcept { registry.insert(*this); }
 fork_mutex::~fork_mutex() { registry.erase(*this); }

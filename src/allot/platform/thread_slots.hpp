@@ -39,6 +39,12 @@ std::uint32_t take_thread_slot() noexcept;
 // The mutex of a slot, slot 0 included. For a few instructions at a time.
 light_mutex& slot_mutex(std::uint32_t slot) noexcept;
 
+// Takes a slot that no running thread holds, for as long as its cells are being emptied: no thread gets it
+// meanwhile, and what the ended thread wrote is seen. False: a thread holds it. Only while a fork_mutex is held,
+// so that no fork finds a slot borrowed.
+[[nodiscard]] bool try_borrow_thread_slot(std::uint32_t slot) noexcept;
+void return_thread_slot(std::uint32_t slot) noexcept;
+
 // A mutex for slow paths that is free, and its data whole, in the child of a fork.
 class fork_mutex {
 public:
