@@ -57,4 +57,6 @@
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pooled.hpp>
 #include <allot/structure/scratch.hpp>
+#include <allot/structure/slot_handle.hpp>
+#include <allot/structure/slot_map.hpp>
 #include <allot/structure/typed_pool.hpp>
