@@ -9,6 +9,7 @@
 // - A fork copies the counts: what another thread had open stays open in the child, so nobody goes in there.
 #include <allot/source/default_source.hpp>
 #include <allot/structure/scratch.hpp>
+#include <allot/structure/usage_sum.hpp>
 #include <memory>
 
 namespace allot {
@@ -18,21 +19,6 @@ using detail::scratch_thread;
 namespace {
 
 std::atomic<std::uint64_t> serials = 0;
-
-void add(usage& sum, const usage& more) noexcept {
-    sum.live_bytes += more.live_bytes;
-    sum.live_count += more.live_count;
-    sum.peak_live_bytes += more.peak_live_bytes;
-    sum.total_bytes += more.total_bytes;
-    sum.total_count += more.total_count;
-    sum.refused_count += more.refused_count;
-    sum.held_bytes += more.held_bytes;
-    sum.peak_held_bytes += more.peak_held_bytes;
-    sum.held_count += more.held_count;
-    sum.slack_bytes += more.slack_bytes;
-    sum.free_bytes += more.free_bytes;
-    sum.behind_bytes_max += more.behind_bytes_max;
-}
 
 } // namespace
 
@@ -116,7 +102,7 @@ scratch_numbers scratch_arenas::numbers() const noexcept {
         ++now.thread_count;
         now.open_count += each->open_count.load(std::memory_order_relaxed);
         now.opened_count += each->opened_count.load(std::memory_order_relaxed);
-        for (const arena& one : each->arenas) add(now.usage, one.describe().usage);
+        for (const arena& one : each->arenas) detail::add_usage(now.usage, one.describe().usage);
     }
     return now;
 }
