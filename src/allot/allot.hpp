@@ -53,6 +53,7 @@
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/arena_pool.hpp>
+#include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/demand.hpp>
 #include <allot/structure/object_pool.hpp>
 #include <allot/structure/pool.hpp>

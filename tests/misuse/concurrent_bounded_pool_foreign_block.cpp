@@ -1,0 +1,8 @@
+#include <allot/structure/concurrent_bounded_pool.hpp>
+
+int main() {
+    allot::concurrent_bounded_pool frames(
+        {.name = "frames", .slot = {.size = 64, .align = 8}, .slot_count = 1});
+    int here = 0;
+    frames.deallocate(&here);
+}
