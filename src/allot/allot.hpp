@@ -51,10 +51,16 @@
 #include <allot/source/pmr_source.hpp>
 #include <allot/source/region.hpp>
 #include <allot/source/synchronized_source.hpp>
+#include <allot/structure/aligned_buffer.hpp>
+#include <allot/structure/aligned_span.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/arena_pool.hpp>
+#include <allot/structure/buffer.hpp>
+#include <allot/structure/buffer_pool.hpp>
+#include <allot/structure/buffer_tier.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/demand.hpp>
+#include <allot/structure/lazy_buffer.hpp>
 #include <allot/structure/object_pool.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pooled.hpp>
