@@ -43,6 +43,7 @@
 #include <allot/platform/threads.hpp>
 #include <allot/platform/whole_file.hpp>
 #include <allot/source/buffer_source.hpp>
+#include <allot/source/chunk_cache_source.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/source/fallback_source.hpp>
 #include <allot/source/malloc_source.hpp>

@@ -8,6 +8,7 @@
 #include <allot/governance/tagged_heap.hpp>
 #include <allot/governance/tracked_source.hpp>
 #include <allot/source/buffer_source.hpp>
+#include <allot/source/chunk_cache_source.hpp>
 #include <allot/source/fallback_source.hpp>
 #include <allot/source/malloc_source.hpp>
 #include <allot/source/null_source.hpp>
@@ -54,6 +55,11 @@ const part all_bases[] = {
          auto& pool =
              tower.put<std::pmr::unsynchronized_pool_resource>([](auto&) { return std::string(); }, &system);
          tower.put_source<pmr_source>(pool);
+     }},
+    {"chunk_cache_source",
+     [](stack& tower) {
+         auto& system = tower.put_source<malloc_source>();
+         tower.put_source<chunk_cache_source>(system);
      }},
     {"null_source",
      [](stack& tower) {

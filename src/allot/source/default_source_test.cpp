@@ -21,7 +21,7 @@ memory_source& or_default(memory_source* wanted) {
 TEST(default_source, takes_the_place_of_one_not_given) {
     EXPECT_EQ(&or_default(nullptr), &default_source());
     EXPECT_EQ(default_source().describe().name.view(), "default");
-    EXPECT_STREQ(default_source().describe().kind, "malloc_source");
+    EXPECT_STREQ(default_source().describe().kind, "chunk_cache_source");
 }
 
 TEST(default_source, lives_longer_than_static_objects) {
