@@ -65,6 +65,7 @@
 #include <allot/structure/object_pool.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pooled.hpp>
+#include <allot/structure/ready_pools.hpp>
 #include <allot/structure/scratch.hpp>
 #include <allot/structure/slot_handle.hpp>
 #include <allot/structure/slot_map.hpp>

@@ -36,7 +36,7 @@
 namespace allot {
 
 template <class T, class Care = object_care<T>>
-class object_pool final : detail::object_home<T> {
+class object_pool : detail::object_home<T> {
 public:
     // Makes nothing yet.
     explicit object_pool(const object_pool_options& options = {}, Care care = {})
@@ -151,7 +151,7 @@ private:
         return from;
     }
 
-    void take_back(T* object) noexcept override {
+    void take_back(T* object) noexcept final {
         node* const from = expect_out(object);
         // The room is asked for last: a cleaner may give objects back, too.
         if (worth_keeping(*object) && has_room()) [[likely]]
@@ -159,7 +159,7 @@ private:
         else
             discard(from);
     }
-    void note_taken(T* object) noexcept override {
+    void note_taken(T* object) noexcept final {
         destroy(expect_out(object));
         ++taken_count_;
     }
