@@ -17,6 +17,7 @@
 #include <allot/source/region.hpp>
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
+#include <allot/structure/operation_context.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/scratch.hpp>
 #include <allot/testing/auditing_source.hpp>
@@ -148,6 +149,14 @@ const part all_structures[] = {
          tower.put_source<pool>(pool_options{.slot = slot, .upstream = &tower.top()});
          tower.limits.size_max = slot.size;
          tower.limits.align_max = slot.align;
+     }},
+    {"operation_context",
+     [](stack& tower) {
+         auto& from = tower.put<arena>([](arena&) { return std::string(); },
+                                       arena_options{.upstream = &tower.top(), .limit_bytes = kibibytes(64)});
+         tower.put_source<operation_context>(
+             operation_context_options{.from = &from, .upstream = &tower.top()});
+         spend(tower, tower.limits.align_max);
      }},
     {"scratch",
      [](stack& tower) {

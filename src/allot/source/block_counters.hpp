@@ -74,6 +74,11 @@ public:
         if (new_size > size) total_bytes_.add(new_size - size);
         change(new_size - size, new_held - held);
     }
+    // Several at once.
+    void ended(std::uint64_t size, std::uint64_t count, std::uint64_t held) noexcept {
+        live_count_.add(minus(count));
+        change(minus(size), minus(held));
+    }
     void refused() noexcept { refused_count_.add(1); }
 
     std::uint64_t live_bytes() const noexcept { return live_bytes_.load(); }
