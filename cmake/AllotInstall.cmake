@@ -16,7 +16,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS allot allot_hooks EXPORT allot COMPONENT library INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/src/allot/allot.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot COMPONENT library)
+install(FILES ${PROJECT_SOURCE_DIR}/src/allot/allot.hpp ${PROJECT_SOURCE_DIR}/src/allot/allot.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot COMPONENT library)
 foreach(layer IN LISTS allot_library_layers)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/allot/${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/allot
     COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test.hpp" EXCLUDE PATTERN fixtures EXCLUDE)

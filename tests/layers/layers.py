@@ -127,6 +127,8 @@ class Checker:
         if not file.is_file():
             self.report(path, number, f"includes {target}, which does not exist")
             return
+        if layer.name == "c" and target == "allot/allot.h":  # what that layer implements
+            return
         other, stem = self.owner(file)
         if other is None:
             self.report(path, number, f"includes {target}, which belongs to no layer")

@@ -78,8 +78,7 @@ template <class T, std::size_t N>
 [[nodiscard]] bytes_error checked_fill(std::span<T, N> to, const std::type_identity_t<T>& value,
                                        std::size_t count) noexcept {
     if (count > to.size()) return bytes_error::too_small;
-    const T copy = value; // it may be one of them
-    for (T& each : to.first(count)) each = copy;
+    for (T& each : to.first(count)) each = value;
     return bytes_error::none;
 }
 
