@@ -15,20 +15,15 @@ buffer_pool::buffer_pool(const buffer_pool_options& options) noexcept
       observer_(options.observer),
       limit_bytes_(options.limit_bytes),
       coloured_(options.coloured) {
-    std::size_t smaller = 0;
-    bool valid = !options.tiers.empty() && options.tiers.size() <= detail::buffer_tier_count_max;
-    for (std::size_t i = 0; valid && i != options.tiers.size(); ++i) {
-        const buffer_tier& how = options.tiers[i];
-        valid = how.size > smaller && how.size % detail::buffer_align == 0;
-        smaller = how.size;
-        tiers_[i].size = how.size;
-        tiers_[i].kept_count_max.store(how.kept_count_max, std::memory_order_relaxed);
-        tiers_[i].out_count_max = how.out_count_max;
-        tiers_[i].how = how;
-    }
-    ALLOT_EXPECT(valid, "buffer_pool '", name_.view(),
+    ALLOT_EXPECT(detail::are_valid(options.tiers), "buffer_pool '", name_.view(),
                  "': tiers must grow, in multiples of 64 bytes, and be 1 to 8");
-    tier_count_ = options.tiers.size();
+    for (const buffer_tier& how : options.tiers) {
+        tier_state& to = tiers_[tier_count_++];
+        to.size = how.size;
+        to.kept_count_max.store(how.kept_count_max, std::memory_order_relaxed);
+        to.out_count_max = how.out_count_max;
+        to.how = how;
+    }
 }
 
 buffer_pool::~buffer_pool() {

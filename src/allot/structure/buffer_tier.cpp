@@ -14,6 +14,15 @@ std::size_t colour_of(const void* address) noexcept {
 
 } // namespace
 
+bool are_valid(std::span<const buffer_tier> tiers) noexcept {
+    std::size_t smaller = 0;
+    for (const buffer_tier& each : tiers) {
+        if (each.size <= smaller || each.size % buffer_align != 0) return false;
+        smaller = each.size;
+    }
+    return !tiers.empty() && tiers.size() <= buffer_tier_count_max;
+}
+
 layout buffer_block_layout(std::size_t size, bool coloured) noexcept {
     const std::size_t slack =
         coloured ? std::min(align_down(size / 8, buffer_align), colour_period - buffer_align) : 0;
@@ -30,11 +39,14 @@ buffer_head* make_buffer(memory_source& upstream, std::size_t size, buffer_colou
         const std::size_t reach =
             std::min((got.size - size) / buffer_align, buffer_colours::count); // heads that fit: at least one
         std::byte* best = first;
+        const auto used = [&](const std::byte* at) {
+            return colours->used_count[colour_of(at)].load(std::memory_order_relaxed);
+        };
         for (std::size_t i = 1; i < reach; ++i) {
             std::byte* const next = first + i * buffer_align;
-            if (colours->used_count[colour_of(next)] < colours->used_count[colour_of(best)]) best = next;
+            if (used(next) < used(best)) best = next;
         }
-        ++colours->used_count[colour_of(best)];
+        colours->used_count[colour_of(best)].fetch_add(1, std::memory_order_relaxed);
         first = best;
     }
     auto* const head = ::new (first) buffer_head{.block = got.address, .block_size = got.size};
@@ -49,7 +61,7 @@ buffer_head* make_buffer(memory_source& upstream, std::size_t size, buffer_colou
 
 void dispose_buffer(memory_source& upstream, buffer_head* head, std::size_t size,
                     buffer_colours* colours) noexcept {
-    if (colours) --colours->used_count[colour_of(head)];
+    if (colours) colours->used_count[colour_of(head)].fetch_sub(1, std::memory_order_relaxed);
     void* const block = head->block;
     const layout given{head->block_size, buffer_align};
     allot::mark_live(block, given.size);

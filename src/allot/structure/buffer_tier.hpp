@@ -6,7 +6,7 @@
 // so that touching the first line of many of them misses; the pool gives each new one the colour (address modulo 4096,
 // in lines) within its reach that the fewest have.
 // Owns nothing.
-// Threads: values; make and dispose are called by one thread at a time for one set of colours.
+// Threads: values; make and dispose by any.
 // Cost: 64 bytes for the head, an eighth of the size (at most 4032 bytes) for colouring.
 //
 //     const buffer_tier tiers[] = {{.size = kibibytes(16), .kept_count_max = 32},
@@ -17,6 +17,7 @@
 #include <allot/core/memory_source.hpp>
 #include <allot/core/poison.hpp>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <span>
 
@@ -82,9 +83,11 @@ static_assert(sizeof(buffer_head) == buffer_align);
 
 struct buffer_colours {
     static constexpr std::size_t count = 64;
-    std::uint32_t used_count[count] = {};
+    std::atomic<std::uint32_t> used_count[count] = {}; // relaxed: a race harms only the spread
 };
 
+// In order of size, and so many as a pool can have.
+bool are_valid(std::span<const buffer_tier> tiers) noexcept;
 // What upstream is asked for.
 layout buffer_block_layout(std::size_t size, bool coloured) noexcept;
 // Empty on shortage. The buffer is dead, its head is not.
