@@ -56,6 +56,7 @@
 #include <allot/structure/aligned_span.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/arena_pool.hpp>
+#include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/buffer.hpp>
 #include <allot/structure/buffer_pool.hpp>
 #include <allot/structure/buffer_tier.hpp>

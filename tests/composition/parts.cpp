@@ -17,6 +17,7 @@
 #include <allot/source/region.hpp>
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
+#include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/operation_context.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/scratch.hpp>
@@ -149,6 +150,11 @@ const part all_structures[] = {
          tower.put_source<pool>(pool_options{.slot = slot, .upstream = &tower.top()});
          tower.limits.size_max = slot.size;
          tower.limits.align_max = slot.align;
+     }},
+    {"concurrent_arena",
+     [](stack& tower) {
+         if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());
+         tower.put_source<concurrent_arena>(concurrent_arena_options{.upstream = &tower.top()});
      }},
     {"operation_context",
      [](stack& tower) {
