@@ -18,6 +18,14 @@ void* object_pool<T, Care>::new_slot() noexcept {
 }
 
 template <class T, class Care>
+T* object_pool<T, Care>::acquire_older() {
+    if (!listed_) return make_new();
+    node* const from = pop();
+    if ((++acquired_count_ & look_mask_) == 0) look();
+    return hand_out(from);
+}
+
+template <class T, class Care>
 T* object_pool<T, Care>::make_new() {
     void* const slot = new_slot();
     if (!slot) return nullptr;
@@ -39,8 +47,11 @@ template <class T, class Care>
 bool object_pool<T, Care>::give(T&& value)
     requires std::move_constructible<T>
 {
-    if (existing_count_ >= out_count_max_ || existing_count_ >= target_count_) return false;
-    if (!worth_keeping(value) || !has_room()) return false;
+    const auto fits = [&] {
+        return kept_count() < kept_count_max_ && existing_count_ < target_count_ &&
+               existing_count_ < out_count_max_;
+    };
+    if (!fits() || !worth_keeping(value) || !fits()) return false; // a cleaner may use this pool
     void* const slot = new_slot();
     if (!slot) return false;
     birth guard{*this, slot};
@@ -54,8 +65,8 @@ bool object_pool<T, Care>::give(T&& value)
 
 template <class T, class Care>
 bool object_pool<T, Care>::try_reserve(std::uint64_t kept_count) {
-    while (kept_count_ < kept_count) {
-        if (kept_count_ >= kept_count_max_) return false;
+    while (this->kept_count() < kept_count) {
+        if (this->kept_count() >= kept_count_max_) return false;
         void* const slot = new_slot();
         if (!slot) return false;
         birth guard{*this, slot};
@@ -87,7 +98,7 @@ template <class T, class Care>
 void object_pool<T, Care>::look() noexcept {
     if (!demand_.note(out_count())) return;
     target_count_ = demand_.target();
-    while (kept_ && existing_count_ > target_count_) discard(pop());
+    while (listed_ && existing_count_ > target_count_) discard(pop());
 }
 
 template <class T, class Care>
@@ -102,7 +113,7 @@ object_counts object_pool<T, Care>::counts() const noexcept {
             .given = given_count_,
             .refused = refused_count_,
             .out = out,
-            .kept = kept_count_};
+            .kept = kept_count()};
 }
 
 template <class T, class Care>
@@ -110,7 +121,7 @@ allot::usage object_pool<T, Care>::usage() const noexcept {
     allot::usage now = slots_.usage();
     now.live_count = out_count();
     now.live_bytes = now.live_count * sizeof(node);
-    now.free_bytes += kept_count_ * sizeof(node);
+    now.free_bytes += kept_count() * sizeof(node);
     now.total_count = acquired_count_;
     now.total_bytes = acquired_count_ * sizeof(node);
     now.refused_count = refused_count_;
@@ -122,12 +133,12 @@ template <class T, class Care>
 void object_pool<T, Care>::check() const noexcept {
     slots_.check();
     std::uint64_t count = 0;
-    for (const node* each = kept_; each; each = reinterpret_cast<const node*>(each->link)) ++count;
-    ALLOT_EXPECT(count == kept_count_, "object_pool '", name().view(), "': ", kept_count_, " kept, ", count,
-                 " in the list");
-    ALLOT_EXPECT(kept_count_ <= kept_count_max_ && existing_count_ <= out_count_max_ &&
+    for (const node* each = listed_; each; each = reinterpret_cast<const node*>(each->link)) ++count;
+    ALLOT_EXPECT(count == listed_count_, "object_pool '", name().view(), "': ", listed_count_,
+                 " objects listed, ", count, " in the list");
+    ALLOT_EXPECT(kept_count() <= kept_count_max_ && existing_count_ <= out_count_max_ &&
                      slots_.usage().live_count == existing_count_,
-                 "object_pool '", name().view(), "': ", existing_count_, " objects, ", kept_count_, " kept");
+                 "object_pool '", name().view(), "': ", existing_count_, " objects, ", kept_count(), " kept");
     ALLOT_EXPECT(created_count_ + given_count_ == existing_count_ + discarded_count_ + taken_count_,
                  "object_pool '", name().view(), "': its counts do not close");
 }

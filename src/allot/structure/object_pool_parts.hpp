@@ -52,7 +52,7 @@ struct object_node {
     std::uintptr_t link;
     alignas(T) std::byte bytes[sizeof(T)];
 
-    static constexpr std::uintptr_t gone = 1;
+    static constexpr std::uintptr_t gone = 1, kept = 2;
     static constexpr std::size_t offset = align_up(sizeof(std::uintptr_t), alignof(T));
 
     T* object() noexcept { return std::launder(reinterpret_cast<T*>(bytes)); }
