@@ -65,6 +65,7 @@
 #include <allot/structure/demand.hpp>
 #include <allot/structure/lazy_buffer.hpp>
 #include <allot/structure/object_pool.hpp>
+#include <allot/structure/module_arenas.hpp>
 #include <allot/structure/operation_context.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pooled.hpp>

@@ -1,0 +1,7 @@
+#include <allot/structure/module_arenas.hpp>
+
+int main() {
+    allot::module_arenas::membership member;
+    allot::module_arenas host({.name = "plugins"});
+    member = *host.try_join({.name = "json"});
+}
