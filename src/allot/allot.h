@@ -5,7 +5,7 @@
  * <stdint.h>. Link with -lallot; a static liballot.a also wants -lstdc++ (pkg-config --static says so).
  *
  * Ownership: X_create makes what X_destroy ends; both take their own memory from the `upstream` of the options,
- *   which outlives what stands on it. NULL for an upstream is the C library's malloc. Strings given as names are
+ *   which outlives what stands on it. NULL for an upstream is the default source, which stands on malloc. Strings given as names are
  *   copied, 31 bytes of them. X_destroy(NULL) does nothing.
  * Threads: an arena, a pool, a buffer is used by one thread at a time; a heap, a tag and the default source by any
  *   number, where its upstream is thread-safe. A view or a slice is a value. No handle is bound to a thread.
@@ -22,7 +22,7 @@
  *     const char *line = allot_arena_copy_string(request, "GET /index.html");
  *     struct node *head = allot_arena_alloc(request, sizeof *head);
  *     if (line == NULL || head == NULL) return complain(allot_last_error());
- *     // allot: out of memory: arena 'request' refused 4096 bytes (aligned to 16): 1048000 of 1048576 are live
+ *     // allot: out of memory: arena 'request' refused 2097152 bytes (aligned to 16): 4096 of 1048576 are live
  */
 #ifndef ALLOT_ALLOT_H
 #define ALLOT_ALLOT_H
@@ -74,7 +74,7 @@ typedef struct allot_usage {
 
 /* ---- Sources: where memory comes from ---- */
 
-/* Hands out blocks of any size. Opaque: NULL is the default (malloc); others are made by allot_source_create or
+/* Hands out blocks of any size. Opaque: NULL is the default source; others are made by allot_source_create or
  * are somebody's: allot_arena_source, allot_pool_source, allot_heap_source. */
 typedef struct allot_source allot_source;
 

@@ -1,0 +1,9 @@
+#include <allot/allot.h>
+
+int main(void) {
+    allot_heap *heap, *other;
+    const allot_heap_options options = {.name = "app"};
+    if (allot_heap_create(&options, &heap) || allot_heap_create(NULL, &other)) return 1;
+    allot_heap_free(heap, allot_heap_alloc(other, ALLOT_TAG_NODE, 100));
+    return 0;
+}
