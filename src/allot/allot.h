@@ -221,6 +221,33 @@ static inline void allot_arena_scope_destroy_(allot_arena** arena) { allot_arena
     __attribute__((cleanup(allot_arena_scope_end_), unused)) allot_arena_scope_ ALLOT_JOIN_(                 \
         allot_scope_at_, __LINE__) = allot_arena_scope_begin_(arena)
 
+/* ---- Scratch: this thread's memory for the length of a scope ---- */
+
+/* For the temporaries of an operation: its memory is warm, and gone when the scope ends. Scopes nest: a scratch
+ * takes another of the thread's arenas than the scratch around it, so that neither frees the other's memory.
+ * ALLOT_SCRATCH(work); declares one that is closed on every way out (as above; longjmp past an open scratch is a
+ * bug). Not for what outlives the scope, nor for other threads. Opaque, and never copied. */
+typedef struct allot_scratch {
+    allot_source* source_; /* NULL: not open */
+    uint64_t storage_[15];
+} allot_scratch;
+#define ALLOT_SCRATCH(variable)                                                                              \
+    __attribute__((cleanup(allot_scratch_close))) allot_scratch variable = {NULL, {0}}
+
+/* `beside`: a scratch that is allocated from while this one is open, mostly the caller's for the result; or NULL.
+ * What an outer scratch asks for while a newer one is open on its arena would die with the newer one, and is fatal.
+ * ALLOT_OUT_OF_MEMORY: the thread's first, and there is no room for its 2.5 KiB. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_scratch_open(allot_scratch* where, const allot_scratch* beside);
+/* Ends what was allocated from it; does nothing where it is not open.
+ * Fatal: `scratch 'x': a scope ends before a newer one`, `… on another thread than it began on`. */
+ALLOT_API void allot_scratch_close(allot_scratch* scratch);
+/* As the arena's. */
+ALLOT_API void* allot_scratch_alloc(allot_scratch* scratch, size_t size);
+ALLOT_API void* allot_scratch_alloc_aligned(allot_scratch* scratch, size_t size, size_t align);
+ALLOT_API void* allot_scratch_alloc_array(allot_scratch* scratch, size_t count, size_t item_size);
+/* As an upstream: a buffer of the operation, say. It goes with the scratch. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_scratch_source(allot_scratch* scratch, allot_source** out);
+
 /* ---- Pools: slots of one size that come and go ---- */
 
 typedef struct allot_pool allot_pool;
@@ -328,7 +355,7 @@ typedef struct allot_buffer allot_buffer;
 
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_create(allot_source* upstream, allot_buffer** out);
 ALLOT_API void allot_buffer_destroy(allot_buffer* buffer);
-/* Grows to twice its size, in place where upstream can. The bytes may be the buffer's own. A failure (a sum that
+/* Grows to twice its size at least, in place where upstream can. The bytes may be the buffer's own. A failure (a sum that
  * overflows is ALLOT_OUT_OF_RANGE) leaves it as it was. Invalidates: views of it, when it moved. */
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_append(allot_buffer* buffer, const void* bytes,
                                                            size_t size);

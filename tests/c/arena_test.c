@@ -178,6 +178,47 @@ static void what_longjmp_passes_by_ends_with_the_scope_outside(void) {
     allot_arena_destroy(arena);
 }
 
+/* The classic bug (B1): an inner scope that frees what the outer one still uses, or what it was to give it. */
+static const char* twice(const char* text, allot_scratch* out) {
+    ALLOT_SCRATCH(work);
+    if (allot_scratch_open(&work, out) != ALLOT_OK) return NULL;
+    allot_source* source = NULL;
+    allot_buffer* both = NULL;
+    char* result = NULL;
+    if (allot_scratch_source(&work, &source) == ALLOT_OK && allot_buffer_create(source, &both) == ALLOT_OK &&
+        allot_buffer_append(both, text, strlen(text)) == ALLOT_OK &&
+        allot_buffer_append(both, text, strlen(text) + 1) == ALLOT_OK) {
+        const allot_view bytes = allot_buffer_view(both);
+        result = (char*)allot_scratch_alloc(out, bytes.size);
+        if (result) CHECK(allot_copy(result, bytes.size, bytes.data, bytes.size) == ALLOT_OK);
+    }
+    allot_buffer_destroy(both);
+    return result;
+}
+static void scratches_nest_and_leave_each_other_alone(void) {
+    ALLOT_SCRATCH(outer);
+    CHECK(allot_scratch_alloc(&outer, 1) == NULL && allot_last_status() == ALLOT_BAD_ARGUMENT);
+    CHECK(allot_scratch_open(&outer, NULL) == ALLOT_OK &&
+          allot_scratch_open(&outer, NULL) == ALLOT_BAD_ARGUMENT);
+    char* mine = (char*)allot_scratch_alloc_array(&outer, 100, 1);
+    memset(mine, 'x', 100);
+    const char* text = "ab";
+    for (int i = 0; i < 5; ++i) text = twice(text, &outer);
+    CHECK(text != NULL && strlen(text) == 64 && strncmp(text, "abababab", 8) == 0);
+    for (int i = 0; i < 100; ++i) CHECK(mine[i] == 'x');
+    CHECK(is_aligned(allot_scratch_alloc_aligned(&outer, 3, 4096), 4096));
+    CHECK(allot_scratch_alloc_aligned(&outer, 3, 12) == NULL);
+    CHECK(allot_scratch_alloc_array(&outer, SIZE_MAX, 2) == NULL &&
+          allot_last_status() == ALLOT_OUT_OF_RANGE);
+    CHECK(allot_scratch_open(NULL, NULL) == ALLOT_BAD_ARGUMENT);
+    allot_scratch_close(&outer);
+    allot_scratch_close(&outer);
+    allot_scratch_close(NULL);
+    allot_source* source = NULL;
+    CHECK(allot_scratch_source(&outer, &source) == ALLOT_BAD_ARGUMENT && source == NULL);
+    CHECK(allot_scratch_open(&outer, &outer) == ALLOT_OK); /* one that is not open is no conflict */
+}
+
 static void a_pool_is_bounded_and_reuses_the_newest_slot(void) {
     allot_pool* pool = NULL;
     const allot_pool_options options = {.name = "nodes",
@@ -215,6 +256,7 @@ int main(void) {
     RUN(marks_scopes_and_resets_end_what_came_after);
     RUN(a_scoped_arena_goes_on_every_way_out);
     RUN(what_longjmp_passes_by_ends_with_the_scope_outside);
+    RUN(scratches_nest_and_leave_each_other_alone);
     RUN(a_pool_is_bounded_and_reuses_the_newest_slot);
     return failures != 0;
 }
