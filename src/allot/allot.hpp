@@ -62,6 +62,8 @@
 #include <allot/structure/buffer_tier.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/concurrent_buffer_pool.hpp>
+#include <allot/structure/concurrent_pool.hpp>
+#include <allot/structure/concurrent_typed_pool.hpp>
 #include <allot/structure/demand.hpp>
 #include <allot/structure/lazy_buffer.hpp>
 #include <allot/structure/object_pool.hpp>

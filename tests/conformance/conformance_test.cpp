@@ -3,6 +3,7 @@
 #include "parts.hpp"
 
 #include <allot/structure/concurrent_bounded_pool.hpp>
+#include <allot/structure/concurrent_pool.hpp>
 
 #include <gtest/gtest.h>
 
@@ -28,6 +29,14 @@ const part bounded{"concurrent_bounded_pool", [](stack& tower) {
                        tower.limits.align_max = slot.align;
                    }};
 
+const part shared{"concurrent_pool", [](stack& tower) {
+                      constexpr layout slot{.size = 4096, .align = 64};
+                      tower.put_source<concurrent_pool>(concurrent_pool_options{
+                          .slot = slot, .upstream = &tower.top(), .slot_count_max = 400});
+                      tower.limits.size_max = slot.size;
+                      tower.limits.align_max = slot.align;
+                  }};
+
 struct subject {
     std::string name;
     std::vector<part> parts;
@@ -43,6 +52,7 @@ std::vector<subject> all_subjects() {
         all.push_back({std::string(each.stem) + "_over_malloc", {malloc, auditing, each}});
     for (const part& each : composition::structures()) all.push_back({each.stem, {malloc, auditing, each}});
     all.push_back({bounded.stem, {malloc, auditing, bounded}});
+    all.push_back({shared.stem, {malloc, auditing, shared}});
     return all;
 }
 

@@ -24,6 +24,7 @@ struct alignas(64) magazine_block {
 namespace {
 
 constexpr std::uint64_t spare_magazines = 3;
+constexpr std::uint64_t block_magazines = 31;
 
 void swap_loaded(magazine_cell& cell) noexcept { cell.loaded.store(cell.other(), std::memory_order_relaxed); }
 
@@ -99,10 +100,19 @@ bool magazine_cache::try_reserve(std::uint64_t item_count) noexcept {
         const fork_mutex::guard hold(mutex_);
         have = magazine_count_;
     }
-    return have >= needed || add_magazines(needed - have);
+    for (std::uint64_t added = 0; have < needed; have += added) { // in small blocks, for trim()
+        added = std::min<std::uint64_t>(needed - have, block_magazines);
+        if (!add_magazines(added)) return false;
+    }
+    return true;
 }
 
-magazine_cell* magazine_cache::own_cell() noexcept {
+inline magazine_cell* magazine_cache::own_cell() noexcept {
+    magazine_cell* const own = cells_[thread_slot()].load(std::memory_order_relaxed);
+    return own != &nobody_ ? own : make_cell();
+}
+
+magazine_cell* magazine_cache::make_cell() noexcept {
     const std::uint32_t slot = take_thread_slot();
     if (slot == 0) return nullptr;
     magazine_cell* const there = cells_[slot].load(std::memory_order_relaxed);
@@ -115,7 +125,7 @@ magazine_cell* magazine_cache::own_cell() noexcept {
         ::new (static_cast<void*>(block + 1)) magazine_cell{.loaded = first, .pair = {first, first->next}};
     const fork_mutex::guard hold(mutex_);
     block->next = std::exchange(blocks_, block);
-    ++cell_count_;
+    cell_count_.fetch_add(1, std::memory_order_relaxed);
     cells_[slot].store(cell, std::memory_order_release);
     return cell;
 }
@@ -310,6 +320,10 @@ void magazine_cache::trim(std::uint64_t reserved_count) noexcept {
     magazine_block* gone = nullptr;
     {
         const fork_mutex::guard hold(mutex_);
+        if (rest_ && rest_->count() == 0) {
+            fold_locked(rest_);
+            empty_.push(std::exchange(rest_, nullptr));
+        }
         for (magazine_block* each = blocks_; each; each = each->next) each->idle_count = 0;
         for (magazine* each = empty_.first; each; each = each->next) ++each->home->idle_count;
         magazine* all = std::exchange(empty_, {}).first;
@@ -345,9 +359,9 @@ magazine_cache::numbers magazine_cache::read() const noexcept {
     return now;
 }
 
-std::uint64_t magazine_cache::early_count_max() const noexcept {
-    const fork_mutex::guard hold(mutex_);
-    return cell_count_ < 2 ? 0 : (cell_count_ - 1) * 2 * magazine_items_;
+void magazine_cache::note(const std::uintptr_t (&words)[3]) noexcept {
+    magazine_cell* const own = cells_[thread_slot()].load(std::memory_order_relaxed);
+    if (own != &nobody_) std::copy(std::begin(words), std::end(words), own->note);
 }
 
 void magazine_cache::check() const noexcept {
@@ -375,7 +389,7 @@ void magazine_cache::check() const noexcept {
         room += rest_->room;
     }
     ALLOT_EXPECT(kept == kept_in_full_ && room == kept_count_max_, "magazine: the counts do not fit");
-    ALLOT_EXPECT(count == magazine_count_ + 2 * cell_count_, "magazine: one is lost");
+    ALLOT_EXPECT(count == magazine_count_ + 2 * cell_count(), "magazine: one is lost");
 }
 
 } // namespace allot::detail

@@ -62,12 +62,15 @@ struct alignas(64) magazine {
 struct alignas(64) magazine_cell {
     std::atomic<magazine*> loaded;
     magazine* pair[2];
+    std::uintptr_t note[3] = {}; // what the cache's owner keeps here for this thread
     unsigned index_of_loaded() const noexcept { return loaded.load(std::memory_order_relaxed) != pair[0]; }
     magazine* other() const noexcept { return pair[1 - index_of_loaded()]; }
 };
 
 struct magazine_options {
-    std::uint32_t magazine_items = 124; // 1 … items_max
+    static constexpr std::uint32_t items_usual = 252; // a magazine takes 2 KiB
+
+    std::uint32_t magazine_items = items_usual; // 1 … items_max
     std::uint64_t kept_count_max = static_cast<std::uint64_t>(-1);
 };
 
@@ -134,8 +137,16 @@ public:
     // Taken from upstream, in bytes of good_size().
     std::uint64_t held_bytes() const noexcept { return held_bytes_.load(std::memory_order_relaxed); }
     std::uint64_t magazine_items() const noexcept { return magazine_items_; }
+    std::uint64_t cell_count() const noexcept { return cell_count_.load(std::memory_order_relaxed); }
+    // This thread's, or one whose notes are 0.
+    const magazine_cell& cell() const noexcept {
+        return *cells_[thread_slot()].load(std::memory_order_relaxed);
+    }
+    void note(const std::uintptr_t (&words)[3]) noexcept;
     // So many items may lie out of reach of a thread.
-    std::uint64_t early_count_max() const noexcept;
+    std::uint64_t early_count_max() const noexcept {
+        return cell_count() < 2 ? 0 : (cell_count() - 1) * 2 * magazine_items_;
+    }
     // Aborts where an invariant does not hold. Needs quiet.
     void check() const noexcept;
 
@@ -149,13 +160,12 @@ private:
         magazine* pop() noexcept;
     };
 
-    magazine* own_magazine() const noexcept {
-        return cells_[thread_slot()].load(std::memory_order_relaxed)->loaded.load(std::memory_order_relaxed);
-    }
-    // All cold. Those that end in _locked are called under the depot's mutex.
-    [[gnu::cold, gnu::noinline]] void* take_slowly() noexcept;
-    [[gnu::cold, gnu::noinline]] bool put_slowly(void* item) noexcept;
-    magazine_cell* own_cell() noexcept; // makes it; nullptr: none is to be had
+    magazine* own_magazine() const noexcept { return cell().loaded.load(std::memory_order_relaxed); }
+    // Those that end in _locked are called under the depot's mutex.
+    [[gnu::noinline]] void* take_slowly() noexcept;
+    [[gnu::noinline]] bool put_slowly(void* item) noexcept;
+    magazine_cell* own_cell() noexcept; // nullptr: none is to be had
+    magazine_cell* make_cell() noexcept;
     bool refill_locked(magazine_cell& own) noexcept;
     bool make_room_locked(magazine_cell& own) noexcept;
     void* take_from_rest_locked() noexcept;
@@ -193,7 +203,7 @@ private:
     std::uint64_t taken_ = 0;          // of magazines that left their cells
     std::uint64_t room_left_;          // of kept_count_max: what no magazine has
     std::uint64_t magazine_count_ = 0; // without those that came with cells
-    std::uint64_t cell_count_ = 0;
+    std::atomic<std::uint64_t> cell_count_ = 0;
     magazine_block* blocks_ = nullptr;
 };
 
