@@ -56,14 +56,15 @@
 #include <allot/structure/aligned_span.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/arena_pool.hpp>
-#include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/buffer.hpp>
 #include <allot/structure/buffer_pool.hpp>
 #include <allot/structure/buffer_tier.hpp>
+#include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/concurrent_buffer_pool.hpp>
 #include <allot/structure/concurrent_pool.hpp>
 #include <allot/structure/concurrent_typed_pool.hpp>
+#include <allot/structure/concurrent_object_pool.hpp>
 #include <allot/structure/demand.hpp>
 #include <allot/structure/lazy_buffer.hpp>
 #include <allot/structure/object_pool.hpp>

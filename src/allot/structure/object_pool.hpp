@@ -175,15 +175,7 @@ private:
         destroy(expect_out(object));
         ++taken_count_;
     }
-    bool worth_keeping(T& used) noexcept {
-        if (!std::as_const(care_).keeps(std::as_const(used))) [[unlikely]]
-            return false;
-        if constexpr (noexcept(care_.clean(used))) {
-            care_.clean(used);
-            return true;
-        } else
-            return detail::ran_through([&] { care_.clean(used); });
-    }
+    bool worth_keeping(T& used) const noexcept { return detail::keeps_it_clean(care_, used); }
 
     void* new_slot() noexcept; // counted as existing; nullptr on shortage
     [[gnu::noinline]] T* acquire_older();
@@ -204,7 +196,7 @@ private:
     std::uint64_t target_count_; // of existing
     std::uint64_t kept_count_max_;
     std::uint64_t look_mask_; // look() when acquired_count_ has none of these bits
-    [[no_unique_address]] Care care_;
+    [[no_unique_address]] const Care care_;
 
     const std::uint64_t out_count_max_;
     allot::observer* const observer_; // borrowed

@@ -77,6 +77,18 @@ bool ran_through(Call&& call) noexcept {
 #endif
 }
 
+// Whether it is worth keeping, and clean now.
+template <class Care, class T>
+bool keeps_it_clean(const Care& care, T& used) noexcept {
+    if (!care.keeps(std::as_const(used))) [[unlikely]]
+        return false;
+    if constexpr (noexcept(care.clean(used))) {
+        care.clean(used);
+        return true;
+    } else
+        return ran_through([&] { care.clean(used); });
+}
+
 } // namespace detail
 
 template <class T>
