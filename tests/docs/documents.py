@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """documents.py ROOT: what the documents quote is there.
 
-A block fenced as cpp or cmake stands, line for line, in a file of examples/ or tests/consume/, where it is compiled; one
+A block fenced as cpp, c or cmake stands, line for line, in a file of examples/ or tests/consume/, where it is compiled; one
 fenced as output stands in an examples/*.out, which a test compares with what the example prints. Indentation may differ
 as a whole; a line "…" leaves lines out. A link to a file leads to one. One line a finding: file:line: what is wrong.
 """
@@ -10,7 +10,8 @@ import re
 import sys
 import textwrap
 
-ORIGINS = {"cpp": ["examples/*.cpp", "tests/consume/*.cpp"], "cmake": ["tests/consume/*/CMakeLists.txt"],
+ORIGINS = {"cpp": ["examples/*.cpp", "tests/consume/*.cpp"], "c": ["examples/*.c", "tests/consume/*.c"],
+           "cmake": ["tests/consume/*/CMakeLists.txt"],
            "output": ["examples/*.out"]}
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
 

@@ -14,6 +14,12 @@
 #include <random>
 #include <vector>
 
+// A sanitizer's malloc ends the program at sizes that it finds absurd, unless told to refuse them.
+extern "C" {
+const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+}
+
 namespace allot {
 namespace {
 
