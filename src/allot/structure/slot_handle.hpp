@@ -26,37 +26,35 @@ template <class T>
 class slot_handle {
 public:
     constexpr slot_handle() noexcept = default; // names nothing
-    explicit constexpr operator bool() const noexcept { return generation_ != 0; }
+    explicit constexpr operator bool() const noexcept { return generation() != 0; }
 
     // The same in 64 bits, for foreign interfaces and files. Bits that no handle has make a null handle.
-    constexpr std::uint64_t bits() const noexcept { return std::uint64_t{generation_} << 32 | index_; }
+    constexpr std::uint64_t bits() const noexcept { return bits_; }
     static constexpr slot_handle from_bits(std::uint64_t bits) noexcept {
-        const auto generation = static_cast<std::uint32_t>(bits >> 32);
-        return generation % 2 == 1 ? slot_handle(static_cast<std::uint32_t>(bits), generation)
-                                   : slot_handle();
+        return bits >> 32 & 1 ? slot_handle(bits) : slot_handle(); // a value's generation is odd
     }
 
     // Of the slot: less than the slots that the map ever had, so that it may index a table beside the map.
-    constexpr std::uint32_t index() const noexcept { return index_; }
-    constexpr std::uint32_t generation() const noexcept { return generation_; } // odd, or 0
+    constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(bits_); }
+    constexpr std::uint32_t generation() const noexcept { // odd, or 0
+        return static_cast<std::uint32_t>(bits_ >> 32);
+    }
 
     friend constexpr bool operator==(slot_handle, slot_handle) noexcept = default;
     friend constexpr auto operator<=>(slot_handle, slot_handle) noexcept = default;
 
 private:
     friend struct detail::slot_handle_access;
-    constexpr slot_handle(std::uint32_t index, std::uint32_t generation) noexcept
-        : index_(index), generation_(generation) {}
+    explicit constexpr slot_handle(std::uint64_t bits) noexcept : bits_(bits) {}
 
-    std::uint32_t index_ = static_cast<std::uint32_t>(-1); // beyond every map's slots
-    std::uint32_t generation_ = 0;
+    std::uint64_t bits_ = static_cast<std::uint32_t>(-1); // generation, index; an index that no slot has
 };
 
 namespace detail {
 struct slot_handle_access {
     template <class T>
-    static constexpr slot_handle<T> make(std::uint32_t index, std::uint32_t generation) noexcept {
-        return slot_handle<T>(index, generation);
+    static constexpr slot_handle<T> make(std::uint64_t bits) noexcept {
+        return slot_handle<T>(bits);
     }
 };
 } // namespace detail

@@ -81,12 +81,7 @@ public:
     const T& at(handle wanted) const noexcept { return *found(wanted); }
 
     // Destroys the value. False where it is gone already. Allowed while iterating, for any value.
-    bool erase(handle gone) noexcept {
-        T* const value = this->find(gone);
-        if (!value) return false;
-        this->destroy(gone.index(), value);
-        return true;
-    }
+    bool erase(handle gone) noexcept { return store::erase(gone); }
     // Returns how many went.
     template <std::predicate<T&> Predicate>
     std::uint64_t erase_if(Predicate goes) {
@@ -107,9 +102,8 @@ public:
 
     // In the order of slots. What is inserted meanwhile may be met or not.
     iterator begin() noexcept { return iterator(*this, 0); }
-    iterator end() noexcept { return iterator(); }
     const_iterator begin() const noexcept { return const_iterator(*this, 0); }
-    const_iterator end() const noexcept { return const_iterator(); }
+    std::default_sentinel_t end() const noexcept { return {}; }
     // Calls with (handle, T&) or (T&). The fastest way through all.
     template <class Function>
     void for_each(Function function) {

@@ -7,15 +7,23 @@
 namespace allot::detail {
 
 template <class T, std::uint32_t SegmentSlots>
-T* slot_store<T, SegmentSlots>::find_packed(handle wanted) const noexcept {
-    const index slot = wanted.index();
+T* slot_store<T, SegmentSlots>::find_packed(std::uint64_t wanted) const noexcept {
+    const auto slot = static_cast<index>(wanted);
+    if (slot >= slot_bound) return nullptr;
     const slot_segment& segment = segments[slot / SegmentSlots];
     if (!segment.packed) return nullptr;
     const slot_packed from = packed(segment);
     const slot_packed_words& word = from.words[slot % SegmentSlots / 64];
     if (!(word.live >> slot % 64 & 1)) return nullptr;
     const std::uint32_t place = slot_packed::place(word, slot % 64);
-    return from.generations[place] == wanted.generation() ? packed_value(from, place) : nullptr;
+    return from.generations[place] == wanted >> 32 ? packed_value(from, place) : nullptr;
+}
+
+template <class T, std::uint32_t SegmentSlots>
+bool slot_store<T, SegmentSlots>::erase_packed(std::uint64_t gone) noexcept {
+    T* const value = find_packed(gone);
+    if (value) destroy_packed(static_cast<index>(gone), value);
+    return value != nullptr;
 }
 
 template <class T, std::uint32_t SegmentSlots>
@@ -45,14 +53,14 @@ bool slot_store<T, SegmentSlots>::pack(std::uint32_t at) noexcept {
     const index first = at * SegmentSlots;
     std::uint32_t place = 0;
     for (index i = 0; i != SegmentSlots / 64; ++i) {
-        to.words[i] = {
-            .stored = live_word(first / 64 + i), .live = live_word(first / 64 + i), .before = place};
+        const std::uint64_t here = live_word(first + i * 64);
+        to.words[i] = {.stored = here, .live = here, .before = place};
         place += static_cast<std::uint32_t>(std::popcount(to.words[i].stored));
     }
     place = 0;
     for (index slot = next_live(first); slot < first + SegmentSlots; slot = next_live(slot + 1), ++place) {
         T* const value = value_of(slot);
-        to.generations[place] = generation_of(slot);
+        to.generations[place] = handle_of(slot).generation();
         std::construct_at(packed_value(to, place), std::move(*value));
         destroy_value(value);
     }
@@ -74,7 +82,7 @@ std::uint64_t slot_store<T, SegmentSlots>::pack_all() noexcept {
 template <class T, std::uint32_t SegmentSlots>
 auto slot_store<T, SegmentSlots>::first_spare(index from) const noexcept -> index {
     for (; from < slot_bound; from = (from | 63) + 1) {
-        const std::uint64_t spare = word_of(from / 64).spare >> from % 64;
+        const std::uint64_t spare = words_of(from).spare >> from % 64;
         if (spare != 0) return from + static_cast<index>(std::countr_zero(spare));
     }
     return no_slot;
@@ -84,10 +92,9 @@ auto slot_store<T, SegmentSlots>::first_spare(index from) const noexcept -> inde
 template <class T, std::uint32_t SegmentSlots>
 auto slot_store<T, SegmentSlots>::last_live(index below) const noexcept -> index {
     while (below != 0) {
-        const index word = (below - 1) / 64;
-        const std::uint64_t live = word_of(word).live << (63 - (below - 1) % 64);
+        const std::uint64_t live = words_of(below - 1).live << (63 - (below - 1) % 64);
         if (live != 0) return below - 1 - static_cast<index>(std::countl_zero(live));
-        below = word * 64;
+        below = (below - 1) & ~index{63};
     }
     return no_slot;
 }
@@ -97,7 +104,7 @@ template <class Moved>
 void slot_store<T, SegmentSlots>::move_one(index from, index to, Moved& moved) {
     T* const value = value_of(from);
     const handle old = handle_of(from);
-    word_of(to / 64).spare &= ~(std::uint64_t{1} << to % 64);
+    words_of(to).spare &= ~(std::uint64_t{1} << to % 64);
     const std::uint64_t peak = peak_live_count;
     const handle now = construct(to, std::move(*value));
     destroy(from, value);

@@ -25,7 +25,7 @@ template <class T, std::uint32_t SegmentSlots>
 class slot_store : protected slot_table {
     static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::is_nothrow_destructible_v<T>);
     static_assert(is_power_of_two(SegmentSlots) && SegmentSlots >= 64 &&
-                  SegmentSlots <= slot_shape::segment_count_max);
+                  SegmentSlots <= slot_shape::slot_count_max);
 
 public:
     using handle = slot_handle<T>;
@@ -33,7 +33,7 @@ public:
     // The first live slot from this one on; no_slot: none.
     index next_live(index from) const noexcept {
         while (from < slot_bound) {
-            const std::uint64_t live = live_word(from / 64) >> from % 64;
+            const std::uint64_t live = live_word(from) >> from % 64;
             if (live != 0) return from + static_cast<index>(std::countr_zero(live));
             from = (from | 63) + 1;
         }
@@ -41,14 +41,21 @@ public:
     }
     // Of a live slot.
     T* value_of(index slot) const noexcept {
-        std::byte* const base = bases[slot / SegmentSlots];
-        if (packed_segment_count == 0 || is_present(slot / SegmentSlots))
-            return value_in(base, slot % SegmentSlots);
+        if (packed_segment_count == 0 || is_present(slot / SegmentSlots)) return value_in(slot);
         const slot_packed from = packed(segments[slot / SegmentSlots]);
         return packed_value(from, slot_packed::place(from.words[slot % SegmentSlots / 64], slot % 64));
     }
-    handle handle_of(index slot) const noexcept {
-        return slot_handle_access::make<T>(slot, generation_of(slot));
+    handle handle_of(index slot) const noexcept { return handle::from_bits(bits_of(slot)); }
+    // In a present segment.
+    static T* value_after(T* value, index slots) noexcept {
+        return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(value) + slots * shape.value_stride());
+    }
+    static T* value_before(T* value, index slots) noexcept {
+        return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(value) - slots * shape.value_stride());
+    }
+    // Of the slot's word, for who goes on from it; zero in a packed segment.
+    const std::uint64_t* live_bits(index slot) const noexcept {
+        return &segments[slot / SegmentSlots].words()[slot % SegmentSlots / 64].live;
     }
 
 protected:
@@ -57,34 +64,29 @@ protected:
     explicit slot_store(const slot_map_options& options) noexcept : slot_table(options, shape) {}
 
     T* find(handle wanted) const noexcept {
-        const index slot = wanted.index();
-        if (slot >= slot_bound) [[unlikely]]
-            return nullptr;
+        const index slot = wanted.index() & slot_mask; // so that every index leads somewhere
         std::byte* const base = bases[slot / SegmentSlots];
-        if (generations_in(base)[slot % SegmentSlots] != wanted.generation()) [[unlikely]]
-            return packed_segment_count == 0 ? nullptr : find_packed(wanted);
-        return value_in(base, slot % SegmentSlots);
+        if (*bits_at(base, slot) != wanted.bits()) [[unlikely]]
+            return packed_segment_count == 0 ? nullptr : find_packed(wanted.bits());
+        return value_at(base, slot);
     }
 
     // A slot that is no longer spare and not yet live; no_slot on shortage.
     index take_slot() noexcept {
+        if (open_words->spare == 0 && !open()) [[unlikely]]
+            return no_slot;
         if (live_count() >= count_max) [[unlikely]]
             return refuse_more();
-        slot_words* word = &word_of(open_word);
-        if (word->spare == 0) [[unlikely]] {
-            if (!open()) return no_slot;
-            word = &word_of(open_word);
-        }
-        const index slot = open_word * 64 + static_cast<index>(std::countr_zero(word->spare));
-        word->spare &= word->spare - 1;
+        slot_words& words = *open_words;
+        const index slot = open_slot + static_cast<index>(std::countr_zero(words.spare));
+        words.spare &= words.spare - 1;
         return slot;
     }
 
     template <class... Arguments>
     handle construct(index slot,
                      Arguments&&... arguments) noexcept(std::is_nothrow_constructible_v<T, Arguments...>) {
-        std::byte* const base = bases[slot / SegmentSlots];
-        T* const place = value_in(base, slot % SegmentSlots);
+        T* const place = value_in(slot);
         allot::mark_fresh(place, sizeof(T));
         if constexpr (std::is_nothrow_constructible_v<T, Arguments...>) {
             ::new (static_cast<void*>(place)) T(std::forward<Arguments>(arguments)...);
@@ -99,12 +101,24 @@ protected:
         return enter(slot);
     }
 
-    void destroy(index slot, T* value) noexcept {
-        if (packed_segment_count != 0 && !is_present(slot / SegmentSlots)) [[unlikely]]
-            return destroy_packed(slot, value);
-        leave(slot);
+    bool erase(handle gone) noexcept {
+        const index slot = gone.index() & slot_mask;
+        std::byte* const base = bases[slot / SegmentSlots];
+        if (*bits_at(base, slot) != gone.bits()) [[unlikely]]
+            return packed_segment_count != 0 && erase_packed(gone.bits());
+        destroy_present(slot, value_at(base, slot));
+        return true;
+    }
+    void destroy_present(index slot, T* value) noexcept {
+        leave(slot, value);
         destroy_value(value);
-        put_back(slot);
+        put_back(slot, value);
+    }
+    void destroy(index slot, T* value) noexcept {
+        if (segments[slot / SegmentSlots].packed)
+            destroy_packed(slot, value);
+        else
+            destroy_present(slot, value);
     }
 
     void destroy_all() noexcept {
@@ -120,14 +134,13 @@ protected:
                 visit_packed(at, function);
                 continue;
             }
-            const index first = at * SegmentSlots;
-            for (index i = 0; i != SegmentSlots; i += 64) {
+            for (index first = at * SegmentSlots; first != (at + 1) * SegmentSlots; first += 64) {
+                const std::uint64_t* const now = live_bits(first);
+                T* const values = value_in(first);
                 // Read anew after each call, which may erase.
-                std::uint64_t live = words_in(bases[at])[i / 64].live;
-                while (live != 0) {
-                    const auto bit = static_cast<unsigned>(std::countr_zero(live));
-                    call(function, first + i + bit, *value_in(bases[at], i + bit));
-                    live = words_in(bases[at])[i / 64].live & (~std::uint64_t{1} << bit);
+                for (std::uint64_t live = *now; live != 0; live &= (live - 1) & *now) {
+                    const auto bit = static_cast<index>(std::countr_zero(live));
+                    call(function, first + bit, *value_after(values, bit));
                 }
             }
         }
@@ -138,32 +151,40 @@ protected:
     std::uint64_t move_to_front(Moved& moved);
 
 private:
-    static std::uint32_t* generations_in(std::byte* base) noexcept {
-        return reinterpret_cast<std::uint32_t*>(base);
+    static constexpr std::uint64_t next_generation = std::uint64_t{1} << 32;
+
+    static std::uint64_t* bits_at(std::byte* base, index slot) noexcept {
+        return reinterpret_cast<std::uint64_t*>(base + slot * shape.bits_stride());
     }
-    static slot_words* words_in(std::byte* base) noexcept {
-        return reinterpret_cast<slot_words*>(base + shape.words_offset());
+    static T* value_at(std::byte* base, index slot) noexcept {
+        if constexpr (shape.is_paired())
+            return reinterpret_cast<T*>(base + slot * shape.value_stride() -
+                                        (shape.bits_offset() - shape.values_offset()));
+        // The segment's own bits begin where those of its first slot are.
+        std::byte* const bits = base + slot / SegmentSlots * SegmentSlots * shape.bits_stride();
+        return reinterpret_cast<T*>(bits + (shape.values_offset() - shape.bits_offset())) +
+               slot % SegmentSlots;
     }
-    static T* value_in(std::byte* base, index in_segment) noexcept {
-        return reinterpret_cast<T*>(base + shape.values_offset()) + in_segment;
-    }
+    std::uint64_t* bits_in(index slot) const noexcept { return bits_at(bases[slot / SegmentSlots], slot); }
+    T* value_in(index slot) const noexcept { return value_at(bases[slot / SegmentSlots], slot); }
     static T* packed_value(const slot_packed& from, std::uint32_t place) noexcept {
         return reinterpret_cast<T*>(from.values) + place;
     }
-    slot_words& word_of(index word) const noexcept {
-        return words_in(bases[word / (SegmentSlots / 64)])[word % (SegmentSlots / 64)];
+    slot_words& words_of(index slot) const noexcept {
+        return segments[slot / SegmentSlots].words()[slot % SegmentSlots / 64];
     }
-    std::uint64_t live_word(index word) const noexcept {
-        const slot_segment& segment = segments[word / (SegmentSlots / 64)];
-        if (packed_segment_count != 0 && segment.packed) [[unlikely]]
-            return segment.packed[word % (SegmentSlots / 64)].live;
-        return word_of(word).live;
-    }
-    std::uint32_t generation_of(index slot) const noexcept {
+    std::uint64_t live_word(index slot) const noexcept {
         const slot_segment& segment = segments[slot / SegmentSlots];
-        if (!segment.packed) return generations_in(bases[slot / SegmentSlots])[slot % SegmentSlots];
+        if (packed_segment_count != 0 && segment.packed) [[unlikely]]
+            return segment.packed[slot % SegmentSlots / 64].live;
+        return words_of(slot).live;
+    }
+    std::uint64_t bits_of(index slot) const noexcept {
+        const slot_segment& segment = segments[slot / SegmentSlots];
+        if (!segment.packed) return *bits_in(slot);
         const slot_packed from = packed(segment);
-        return from.generations[slot_packed::place(from.words[slot % SegmentSlots / 64], slot % 64)];
+        const std::uint32_t place = slot_packed::place(from.words[slot % SegmentSlots / 64], slot % 64);
+        return std::uint64_t{from.generations[place]} << 32 | slot;
     }
 
     template <class Function>
@@ -193,49 +214,58 @@ private:
 
     // From taken to live.
     handle enter(index slot) noexcept {
-        std::byte* const base = bases[slot / SegmentSlots];
-        std::uint32_t& generation = generations_in(base)[slot % SegmentSlots];
-        ++generation;
-        words_in(base)[slot % SegmentSlots / 64].live |= std::uint64_t{1} << slot % 64;
+        std::uint64_t* const bits = bits_in(slot);
+        *bits += next_generation;
+        words_of(slot).live |= std::uint64_t{1} << slot % 64;
         ++inserted_count;
-        if (live_count() > peak_live_count) peak_live_count = live_count();
-        return slot_handle_access::make<T>(slot, generation);
+        if (live_count() > peak_live_count) [[unlikely]]
+            peak_live_count = live_count();
+        return slot_handle_access::make<T>(*bits);
     }
     // From live to neither; handles are stale from here on.
-    void leave(index slot) noexcept {
-        std::byte* const base = bases[slot / SegmentSlots];
-        ++generations_in(base)[slot % SegmentSlots];
-        words_in(base)[slot % SegmentSlots / 64].live &= ~(std::uint64_t{1} << slot % 64);
+    void leave(index slot, T* value) noexcept {
+        *bits_beside(value, slot) += next_generation;
+        words_of(slot).live &= ~(std::uint64_t{1} << slot % 64);
         ++erased_count;
+    }
+    std::uint64_t* bits_beside(T* value, index slot) const noexcept {
+        if constexpr (shape.is_paired())
+            return reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::byte*>(value) +
+                                                    (shape.bits_offset() - shape.values_offset()));
+        return bits_in(slot);
     }
     static void destroy_value(T* value) noexcept {
         value->~T();
         allot::mark_dead(value, sizeof(T));
     }
     // To spare, or retired.
-    void put_back(index slot) noexcept {
-        std::uint32_t& generation = generations_in(bases[slot / SegmentSlots])[slot % SegmentSlots];
-        if (generation > generation_max()) [[unlikely]] {
-            generation = retired;
+    void put_back(index slot, T* value) noexcept {
+        std::uint64_t* const bits = bits_beside(value, slot);
+        if (*bits >> 32 > generation_max()) [[unlikely]] {
+            *bits = std::uint64_t{retired} << 32 | slot;
             ++retired_count;
             return;
         }
         note_spare(slot);
     }
     void note_spare(index slot) noexcept {
-        const std::uint32_t at = slot / SegmentSlots;
-        std::uint64_t& spare = words_in(bases[at])[slot % SegmentSlots / 64].spare;
-        if (spare == 0) {
-            segments[at].spare_words |= std::uint64_t{1} << slot % SegmentSlots / 64;
+        slot_segment& segment = segments[slot / SegmentSlots];
+        const index word = slot % SegmentSlots / 64;
+        slot_words* const words = segment.words() + word;
+        if (words->spare == 0) {
+            const std::uint32_t at = slot / SegmentSlots;
+            segment.spare_words |= std::uint64_t{1} << word;
             spare_segments[at / 64] |= std::uint64_t{1} << at % 64;
             if (at / 64 < spare_segments_from) spare_segments_from = at / 64;
         }
-        spare |= std::uint64_t{1} << slot % 64;
-        open_word = slot / 64; // what is warm is used first
+        words->spare |= std::uint64_t{1} << slot % 64;
+        open_words = words; // what is warm is used first
+        open_slot = slot & ~index{63};
     }
 
-    [[gnu::noinline]] T* find_packed(handle wanted) const noexcept;
-    [[gnu::noinline]] void destroy_packed(index slot, T* value) noexcept;
+    [[gnu::noinline, gnu::pure]] T* find_packed(std::uint64_t wanted) const noexcept;
+    [[gnu::noinline]] bool erase_packed(std::uint64_t gone) noexcept;
+    void destroy_packed(index slot, T* value) noexcept;
     bool pack(std::uint32_t at) noexcept;
     bool wants_packing(std::uint32_t at) const noexcept;
     index first_spare(index from) const noexcept;
@@ -254,29 +284,49 @@ public:
     using reference = T&;
     using pointer = T*;
 
-    slot_iterator() noexcept = default;
+    slot_iterator() noexcept = default; // behind the last
     slot_iterator(Store& store, std::uint32_t from) noexcept : store_(&store) { settle(from); }
 
-    T& operator*() const noexcept { return *value_; }
-    T* operator->() const noexcept { return value_; }
-    slot_handle<value_type> handle() const noexcept { return store_->handle_of(slot_); }
+    T& operator*() const noexcept { return *Store::value_after(values_, bit()); }
+    T* operator->() const noexcept { return Store::value_after(values_, bit()); }
+    slot_handle<value_type> handle() const noexcept { return store_->handle_of(first_ + bit()); }
     slot_iterator& operator++() noexcept {
-        settle(slot_ + 1);
+        rest_ &= (rest_ - 1) & *live_; // which may have lost some
+        if (rest_ == 0) [[unlikely]]
+            settle(next_);
         return *this;
     }
     slot_iterator operator++(int) noexcept { return std::exchange(*this, std::next(*this)); }
     friend bool operator==(const slot_iterator& a, const slot_iterator& b) noexcept {
-        return a.slot_ == b.slot_;
+        return a.rest_ == 0 || b.rest_ == 0 ? a.rest_ == b.rest_ : a.first_ + a.bit() == b.first_ + b.bit();
     }
+    friend bool operator==(const slot_iterator& a, std::default_sentinel_t) noexcept { return a.rest_ == 0; }
 
 private:
-    void settle(std::uint32_t from) noexcept {
-        slot_ = store_->next_live(from);
-        value_ = slot_ == slot_table::no_slot ? nullptr : store_->value_of(slot_);
+    std::uint32_t bit() const noexcept { return static_cast<std::uint32_t>(std::countr_zero(rest_)); }
+    [[gnu::noinline]] void settle(std::uint32_t from) noexcept {
+        const std::uint32_t slot = store_->next_live(from);
+        rest_ = 0;
+        if (slot == slot_table::no_slot) return;
+        first_ = slot & ~63U;
+        live_ = store_->live_bits(slot);
+        rest_ = *live_ & (~std::uint64_t{0} << slot % 64);
+        values_ = store_->value_of(slot);
+        if (rest_ == 0) { // in a packed segment: one by one
+            rest_ = std::uint64_t{1} << slot % 64;
+            next_ = slot + 1;
+        } else {
+            next_ = first_ + 64;
+        }
+        values_ = Store::value_before(values_, slot % 64);
     }
-    Store* store_ = nullptr; // borrowed
-    T* value_ = nullptr;
-    std::uint32_t slot_ = slot_table::no_slot;
+
+    std::uint64_t rest_ = 0;              // bits of the word from the value on; 0: behind the last
+    const std::uint64_t* live_ = nullptr; // the word
+    value_type* values_ = nullptr;        // where bit 0 is
+    Store* store_ = nullptr;              // borrowed
+    std::uint32_t first_ = 0;             // slot of bit 0
+    std::uint32_t next_ = 0;              // slot to go on from
 };
 
 } // namespace allot::detail

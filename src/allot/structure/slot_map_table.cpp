@@ -10,9 +10,12 @@
 namespace allot::detail {
 namespace {
 
-// What a segment without a block looks like: no generation is odd, no slot is spare.
-alignas(64) constexpr std::byte no_segment[slot_shape::segment_count_max * sizeof(std::uint32_t) +
-                                           slot_shape::segment_count_max / 64 * sizeof(slot_words)] = {};
+// What stands in place of a block that is not there. Nobody writes to it.
+alignas(64) constinit std::byte no_block[slot_shape::zeros_bytes] = {};
+
+constexpr std::uint32_t generation_of(std::uint64_t bits) noexcept {
+    return static_cast<std::uint32_t>(bits >> 32);
+}
 
 constexpr std::uint32_t bits_of_words(std::uint32_t segments) noexcept { return (segments + 63) / 64; }
 
@@ -22,13 +25,13 @@ constexpr std::uint64_t low_bits(std::uint32_t count) noexcept {
 
 } // namespace
 
-std::byte* slot_table::nothing() noexcept {
-    return const_cast<std::byte*>(no_segment); // nobody writes where nothing is live or spare
-}
+std::byte* slot_table::zeros() noexcept { return no_block; }
 
 slot_table::slot_table(const slot_map_options& options, const slot_shape& shape) noexcept
     : bases(no_bases_),
+      slot_mask(shape.slot_count - 1),
       segments(no_segments_),
+      open_words(reinterpret_cast<slot_words*>(zeros())),
       spare_segments(no_spare_),
       count_max(options.count_max),
       shape_(shape),
@@ -36,13 +39,21 @@ slot_table::slot_table(const slot_map_options& options, const slot_shape& shape)
       upstream_(options.upstream ? *options.upstream : default_source()),
       limit_bytes_(options.limit_bytes),
       generation_max_(std::min((options.generation_max - 1) | 1, retired - 1)),
-      no_bases_{nothing()} {}
+      no_segments_{{.block = zeros()}} {
+    set_block(0, zeros());
+}
+
+void slot_table::set_block(std::uint32_t segment, std::byte* block) noexcept {
+    segments[segment].block = block;
+    bases[segment] =
+        block + shape_.bits_offset() - std::size_t{segment} * shape_.slot_count * shape_.bits_stride();
+}
 
 slot_table::~slot_table() {
     for (std::uint32_t at = 0; at != segment_count(); ++at) {
         if (segments[at].packed)
             give_back(segments[at].packed, shape_.packed_layout(segments[at].packed_count));
-        if (is_present(at)) give_back(bases[at], segment_layout());
+        if (is_present(at)) give_back(segments[at].block, segment_layout());
     }
     give_up_table();
     if (client_id_ != 0) tell_client();
@@ -54,7 +65,7 @@ slot_table::index slot_table::refuse_more() noexcept {
 }
 
 bool slot_table::open() noexcept {
-    if (open_in(open_word / shape_.word_count())) return true;
+    if (open_in(open_slot / shape_.slot_count)) return true;
     for (std::uint32_t i = spare_segments_from; i != bits_of_words(segment_count()); ++i) {
         while (spare_segments[i] != 0)
             if (open_in(i * 64 + static_cast<std::uint32_t>(std::countr_zero(spare_segments[i]))))
@@ -69,8 +80,9 @@ bool slot_table::open() noexcept {
 bool slot_table::open_in(std::uint32_t segment) noexcept {
     for (std::uint64_t& bits = segments[segment].spare_words; bits != 0; bits &= bits - 1) {
         const auto word = static_cast<std::uint32_t>(std::countr_zero(bits));
-        if (words(segment)[word].spare != 0) {
-            open_word = segment * shape_.word_count() + word;
+        if (segments[segment].words()[word].spare != 0) {
+            open_words = segments[segment].words() + word;
+            open_slot = segment * shape_.slot_count + word * 64;
             return true;
         }
     }
@@ -102,17 +114,21 @@ std::uint32_t slot_table::add_segment() noexcept {
     auto* const block = static_cast<std::byte*>(take(segment_layout()));
     if (!block) return no_slot;
     if (at == segment_count()) {
-        segments[at] = {};
         slot_bound += shape_.slot_count;
     } else {
         --gone_count_;
     }
-    bases[at] = block;
-    std::uninitialized_fill_n(generations(at), shape_.slot_count, segments[at].floor);
-    std::uninitialized_fill_n(words(at), shape_.word_count(), slot_words{.spare = low_bits(64)});
+    set_block(at, block);
+    std::uninitialized_fill_n(segments[at].words(), shape_.word_count(), slot_words{.spare = low_bits(64)});
+    for (std::uint32_t slot = 0; slot != shape_.slot_count; ++slot)
+        ::new (&bits(at, slot))
+            std::uint64_t{std::uint64_t{segments[at].floor} << 32 | (at * shape_.slot_count + slot)};
     // Poisoned, not filled: no slot is touched before it is handed out.
-    if constexpr (poisons)
-        detail::mark_dead(block + shape_.values_offset(), shape_.slot_count * shape_.value_size, false);
+    if constexpr (poisons) {
+        std::byte* value = block + shape_.values_offset();
+        for (std::uint32_t i = 0; i != shape_.slot_count; ++i, value += shape_.value_stride())
+            detail::mark_dead(value, shape_.value_size, false);
+    }
     segments[at].spare_words = low_bits(shape_.word_count());
     spare_segments[at / 64] |= std::uint64_t{1} << at % 64;
     spare_segments_from = std::min(spare_segments_from, at / 64);
@@ -135,14 +151,15 @@ bool slot_table::make_room_in_table() noexcept {
     auto* const next_bases = reinterpret_cast<std::byte**>(next_segments + capacity);
     auto* const next_spare = reinterpret_cast<std::uint64_t*>(next_bases + capacity);
     std::uninitialized_value_construct_n(next_segments, capacity);
-    std::uninitialized_fill_n(next_bases, capacity, nothing());
     std::uninitialized_value_construct_n(next_spare, bits_of_words(capacity));
     std::copy_n(segments, segment_count(), next_segments);
-    std::copy_n(bases, segment_count(), next_bases);
     std::copy_n(spare_segments, bits_of_words(segment_count()), next_spare);
     give_up_table();
     segments = next_segments;
     bases = next_bases;
+    slot_mask = capacity * shape_.slot_count - 1;
+    for (std::uint32_t at = 0; at != capacity; ++at)
+        set_block(at, segments[at].block ? segments[at].block : zeros());
     spare_segments = next_spare;
     segment_capacity_ = capacity;
     return true;
@@ -181,10 +198,10 @@ void slot_table::replace(std::uint32_t at, const slot_packed& next) noexcept {
     slot_segment& segment = segments[at];
     if (is_present(at)) {
         segment.floor = floor_of(at);
-        const std::uint32_t* const from = generations(at);
-        retired_count -= static_cast<std::uint64_t>(std::count(from, from + shape_.slot_count, retired));
-        give_back(bases[at], segment_layout());
-        bases[at] = nothing();
+        retired_count -= retired_in(at);
+        give_back(segment.block, segment_layout());
+        set_block(at, zeros());
+        if (open_slot / shape_.slot_count == at) open_words = segment.words(); // nothing is spare there
         segment.spare_words = 0;
         --present_count_;
     }
@@ -201,27 +218,34 @@ void slot_table::replace(std::uint32_t at, const slot_packed& next) noexcept {
 
 // Even, and above every generation that a handle to the segment's slots may have.
 std::uint32_t slot_table::floor_of(std::uint32_t segment) const noexcept {
-    const std::uint32_t* const from = generations(segment);
-    return (*std::max_element(from, from + shape_.slot_count) + 1) & ~1U;
+    std::uint32_t highest = 0;
+    for (std::uint32_t slot = 0; slot != shape_.slot_count; ++slot)
+        highest = std::max(highest, generation_of(bits(segment, slot)));
+    return (highest + 1) & ~1U;
 }
 
-std::uint32_t slot_table::live_count_in(std::uint32_t segment) const noexcept {
+std::uint32_t slot_table::retired_in(std::uint32_t segment) const noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot != shape_.slot_count; ++slot)
+        count += generation_of(bits(segment, slot)) == retired;
+    return count;
+}
+
+std::uint32_t slot_table::live_count_in(std::uint32_t at) const noexcept {
+    const slot_segment& segment = segments[at];
     int live = 0;
     for (std::uint32_t i = 0; i != shape_.word_count(); ++i)
-        live += std::popcount(segments[segment].packed ? segments[segment].packed[i].live
-                                                       : words(segment)[i].live);
+        live += std::popcount(segment.packed ? segment.packed[i].live : segment.words()[i].live);
     return static_cast<std::uint32_t>(live);
 }
 
 bool slot_table::is_settled(std::uint32_t segment) const noexcept {
-    std::uint64_t settled = 0;
-    for (std::uint32_t i = 0; i != shape_.word_count(); ++i)
-        settled +=
-            static_cast<std::uint64_t>(std::popcount(words(segment)[i].live | words(segment)[i].spare));
-    const std::uint32_t* const from = generations(segment);
-    if (settled != shape_.slot_count)
-        settled += static_cast<std::uint64_t>(std::count(from, from + shape_.slot_count, retired));
-    return settled == shape_.slot_count;
+    std::uint32_t settled = 0;
+    for (std::uint32_t i = 0; i != shape_.word_count(); ++i) {
+        const slot_words& word = segments[segment].words()[i];
+        settled += static_cast<std::uint32_t>(std::popcount(word.live | word.spare));
+    }
+    return settled == shape_.slot_count || settled + retired_in(segment) == shape_.slot_count;
 }
 
 void* slot_table::take(layout wanted) noexcept {
@@ -297,9 +321,11 @@ void slot_table::expect(bool holds, const char* what) const noexcept {
 std::uint64_t slot_table::check_segment(std::uint32_t at) const noexcept {
     std::uint64_t retired_here = 0;
     for (std::uint32_t slot = 0; slot != shape_.slot_count; ++slot) {
-        const slot_words& word = words(at)[slot / 64];
+        const slot_words& word = segments[at].words()[slot / 64];
         const std::uint64_t bit = std::uint64_t{1} << slot % 64;
-        const std::uint32_t generation = generations(at)[slot];
+        const std::uint32_t generation = generation_of(bits(at, slot));
+        expect(static_cast<std::uint32_t>(bits(at, slot)) == at * shape_.slot_count + slot,
+               "a slot has another's index");
         expect((word.live & word.spare) == 0, "a slot is live and spare");
         expect(!(word.live & bit) || generation % 2 == 1, "a live slot has an even generation");
         expect(!(word.spare & bit) || generation % 2 == 0, "a spare slot has an odd generation");

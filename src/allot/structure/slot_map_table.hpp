@@ -1,16 +1,17 @@
 // slot_table: the part of a slot_map that knows no type: segments, generations, occupancy, books.
 //
-// For slot_map alone. A segment has a fixed number of slots and is one block of upstream:
-//     generations (4 bytes a slot) | words (16 bytes per 64 slots) | values
-// A slot's generation is odd while it lives and even while it is spare; it only grows, and a handle holds an odd
-// one, so that equality says "lives, and is the one that was meant".
+// For slot_map alone. A segment has a fixed number of slots and is one block of upstream: words (16 bytes per 64
+// slots), then each slot's value and its bits; where that would waste much, all bits and then all values.
+// The bits of a slot are those of its value's handle: generation and index. The generation is odd while a value lives
+// and even while the slot is spare; it only grows. So a look-up is one compare: equal bits say "lives, and is the one
+// that was meant", whatever slot a foreign handle leads to.
 // A segment is present (it has that block), absent (its block went upstream) or packed (what lives in it lies side
-// by side in a smaller block, see slot_packed). The base of what is not present is a block of zeros: no generation
-// matches there and no word has a bit, so that the fast path needs no test. What remains of it is its floor: an even
-// generation above all that its slots ever had, with which they begin again.
+// by side in a smaller block, see slot_packed). In place of a block that is not there stands one of zeros: no handle
+// has these bits, and no word has a bit, so that the fast path needs no test. What remains of such a segment is its
+// floor: an even generation above all that its slots ever had, with which they begin again.
 // Owns its blocks. Borrows upstream.
 // Threads: compatible.
-// Cost: 40 bytes per segment, and the blocks.
+// Cost: 48 bytes per segment, and the blocks.
 #pragma once
 
 #include <allot/core/checks.hpp>
@@ -61,27 +62,46 @@ struct slot_packed {
 };
 
 struct slot_segment {
+    std::byte* block = nullptr;    // never nullptr in use: zeros where not present
     std::uint64_t spare_words = 0; // bit w is set where words[w].spare is not 0, and perhaps elsewhere
     slot_packed_words* packed = nullptr;
     std::uint32_t packed_count = 0; // places in it
     std::uint32_t floor = 0;        // where not present
+
+    slot_words* words() const noexcept { return reinterpret_cast<slot_words*>(block); }
 };
 
 // What a slot_map<T> knows when it is compiled.
 struct slot_shape {
-    std::uint32_t slot_count; // of a segment: a power of two, 64 to segment_count_max
+    static constexpr std::uint32_t slot_count_max = 1024;
+    static constexpr std::size_t zeros_bytes = kibibytes(65);
+
+    std::uint32_t slot_count; // of a segment: a power of two, 64 to slot_count_max
     std::size_t value_size;
     std::size_t value_align;
 
-    static constexpr std::uint32_t segment_count_max = 1024;
     constexpr std::uint32_t word_count() const noexcept { return slot_count / 64; }
-    constexpr std::size_t words_offset() const noexcept { return slot_count * sizeof(std::uint32_t); }
+    constexpr std::size_t words_bytes() const noexcept { return word_count() * sizeof(slot_words); }
     constexpr std::size_t block_align() const noexcept { return value_align < 64 ? 64 : value_align; }
+    constexpr std::size_t pair_stride() const noexcept {
+        return align_up(align_up(value_size, std::size_t{8}) + 8, value_align);
+    }
+    // Value and bits side by side cost one cache line, but up to their alignment in padding.
+    constexpr bool is_paired() const noexcept {
+        return value_align <= 16 && words_bytes() + slot_count * pair_stride() <= zeros_bytes;
+    }
+    constexpr std::size_t value_stride() const noexcept { return is_paired() ? pair_stride() : value_size; }
+    constexpr std::size_t bits_stride() const noexcept { return is_paired() ? pair_stride() : 8; }
+    constexpr std::size_t bits_offset() const noexcept {
+        return align_up(words_bytes(), std::size_t{64}) +
+               (is_paired() ? align_up(value_size, std::size_t{8}) : 0);
+    }
     constexpr std::size_t values_offset() const noexcept {
-        return align_up(words_offset() + word_count() * sizeof(slot_words), block_align());
+        const std::size_t bits = is_paired() ? 0 : slot_count * std::size_t{8};
+        return align_up(align_up(words_bytes(), std::size_t{64}) + bits, block_align());
     }
     constexpr layout segment_layout() const noexcept {
-        return {values_offset() + slot_count * value_size, block_align()};
+        return {values_offset() + slot_count * value_stride(), block_align()};
     }
     constexpr std::size_t packed_values_offset(std::uint32_t count) const noexcept {
         return align_up(word_count() * sizeof(slot_packed_words) + count * sizeof(std::uint32_t),
@@ -105,7 +125,7 @@ public:
 
     // Notes that count_max is reached.
     [[gnu::cold]] index refuse_more() noexcept;
-    // Makes open_word a word with a spare slot, in a new segment if need be. False on shortage.
+    // Makes open_words a word with a spare slot, in a new segment if need be. False on shortage.
     bool open() noexcept;
     bool try_reserve(std::uint64_t slot_count) noexcept;
     // Segments where nothing lives go upstream. Returns their bytes.
@@ -116,17 +136,16 @@ public:
     // The segment's block, and the packed one that it may have, go upstream; `next` takes its place.
     void replace(std::uint32_t at, const slot_packed& next) noexcept;
 
-    std::uint32_t* generations(std::uint32_t segment) const noexcept {
-        return reinterpret_cast<std::uint32_t*>(bases[segment]);
-    }
-    slot_words* words(std::uint32_t segment) const noexcept {
-        return reinterpret_cast<slot_words*>(bases[segment] + shape_.words_offset());
+    static std::byte* zeros() noexcept;
+    std::uint64_t& bits(std::uint32_t segment, std::uint32_t slot) const noexcept {
+        return *reinterpret_cast<std::uint64_t*>(segments[segment].block + shape_.bits_offset() +
+                                                 slot * shape_.bits_stride());
     }
     // Of a present one: whether all slots are live, spare or retired, so that none is just being constructed.
     bool is_settled(std::uint32_t segment) const noexcept;
     std::uint32_t live_count_in(std::uint32_t segment) const noexcept;
     std::uint32_t segment_count() const noexcept { return slot_bound / shape_.slot_count; }
-    bool is_present(std::uint32_t segment) const noexcept { return bases[segment] != nothing(); }
+    bool is_present(std::uint32_t segment) const noexcept { return segments[segment].block != zeros(); }
     std::uint64_t live_count() const noexcept { return inserted_count - erased_count; }
     // Values that fit without asking upstream, the live ones included.
     std::uint64_t capacity() const noexcept {
@@ -139,10 +158,14 @@ public:
     [[noreturn, gnu::cold]] void fatal_stale(std::uint32_t slot, std::uint32_t generation) const noexcept;
 
     // Written by slot_map's fast paths.
-    std::byte** bases;      // of the segments; what is not present has a block of zeros
-    slot_segment* segments; // beside them
+    // Of the segments: where the bits of slot 0 would be if all slots were as far apart as this segment's. The table
+    // has room for a power of two of segments, and leads to zeros where there is none.
+    std::byte** bases;
+    index slot_mask;        // slots of the whole table, less 1
     index slot_bound = 0;   // slots of all segments, present or not
-    index open_word = 0;    // slot / 64 of the word that the next insertion looks at
+    slot_segment* segments; // beside bases
+    slot_words* open_words; // what the next insertion looks at,
+    index open_slot = 0;    // and its first slot
     std::uint64_t inserted_count = 0;
     std::uint64_t erased_count = 0;
     std::uint64_t peak_live_count = 0;
@@ -156,7 +179,7 @@ public:
     std::uint64_t count_max;
 
 private:
-    static std::byte* nothing() noexcept;
+    void set_block(std::uint32_t segment, std::byte* block) noexcept;
     bool open_in(std::uint32_t segment) noexcept;
     std::uint32_t add_segment() noexcept; // returns its number, or no_slot
     bool make_room_in_table() noexcept;
@@ -167,6 +190,7 @@ private:
     layout table_layout(std::uint32_t segments_capacity) const noexcept;
     layout segment_layout() const noexcept { return shape_.segment_layout(); }
     std::uint32_t floor_of(std::uint32_t segment) const noexcept;
+    std::uint32_t retired_in(std::uint32_t segment) const noexcept;
     void expect(bool holds, const char* what) const noexcept;
     std::uint64_t check_segment(std::uint32_t segment) const noexcept; // returns the retired slots
     void tell_client() noexcept;
