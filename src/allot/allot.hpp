@@ -65,6 +65,7 @@
 #include <allot/structure/concurrent_pool.hpp>
 #include <allot/structure/concurrent_typed_pool.hpp>
 #include <allot/structure/concurrent_object_pool.hpp>
+#include <allot/structure/cow.hpp>
 #include <allot/structure/demand.hpp>
 #include <allot/structure/lazy_buffer.hpp>
 #include <allot/structure/object_pool.hpp>
