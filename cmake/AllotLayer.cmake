@@ -53,6 +53,7 @@ function(allot_stem_programs NAME STEM)
   endif()
   if(ALLOT_BUILD_BENCHMARKS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${STEM}_bench.cpp)
     add_executable(${slug}_bench ${STEM}_bench.cpp)
+    list(REMOVE_ITEM ARG_LINK allot_no_allocation_hooks) # a malloc of its own, where the C library's is a peer
     target_link_libraries(${slug}_bench PRIVATE ${ARG_LINK} allot_options benchmark::benchmark ${CMAKE_DL_LIBS})
     target_include_directories(${slug}_bench PRIVATE ${PROJECT_SOURCE_DIR}/bench) # <support/…>
     set_target_properties(${slug}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)

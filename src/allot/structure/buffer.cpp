@@ -8,24 +8,6 @@ namespace allot {
 
 buffer::buffer() noexcept : buffer(default_source()) {}
 
-buffer buffer::adopt(const stolen_block& block) noexcept {
-    buffer made(*block.source, block.block.align);
-    made.data_ = static_cast<std::byte*>(block.address);
-    made.size_ = block.size;
-    made.capacity_ = block.block.size;
-    if (made.data_) mark_dead(made.data_ + made.size_, made.capacity_ - made.size_);
-    return made;
-}
-
-buffer::buffer(buffer&& other) noexcept
-    : source_(other.source_),
-      data_(other.data_),
-      size_(other.size_),
-      capacity_(other.capacity_),
-      align_(other.align_) {
-    other.forget();
-}
-
 buffer& buffer::operator=(buffer&& other) noexcept {
     if (this == &other) return *this;
     release();
@@ -36,12 +18,6 @@ buffer& buffer::operator=(buffer&& other) noexcept {
     align_ = other.align_;
     other.forget();
     return *this;
-}
-
-void buffer::forget() noexcept {
-    data_ = nullptr;
-    size_ = 0;
-    capacity_ = 0;
 }
 
 std::byte* buffer::make_room(std::size_t more) noexcept {
@@ -124,13 +100,6 @@ void buffer::truncate(std::size_t size) noexcept {
     ALLOT_CHECK(size <= size_, "buffer: truncate to ", size, " of ", size_, " bytes");
     if (data_) mark_dead(data_ + size, size_ - size);
     size_ = size;
-}
-
-void buffer::release() noexcept {
-    if (!data_) return;
-    mark_live(data_, capacity_);
-    source_->deallocate(data_, {capacity_, align_});
-    forget();
 }
 
 stolen_block buffer::steal() noexcept {

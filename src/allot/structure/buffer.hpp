@@ -56,8 +56,22 @@ public:
     explicit buffer(memory_source& source, std::size_t align = alignof(std::max_align_t)) noexcept
         : source_(&source), align_(align) {}
     // The owner of a block from here on. Expects: a live block of that source, with that layout.
-    static buffer adopt(const stolen_block& block) noexcept;
-    buffer(buffer&& other) noexcept;
+    static buffer adopt(const stolen_block& block) noexcept {
+        buffer made(*block.source, block.block.align);
+        made.data_ = static_cast<std::byte*>(block.address);
+        made.size_ = block.size;
+        made.capacity_ = block.block.size;
+        if (made.data_) mark_dead(made.data_ + made.size_, made.capacity_ - made.size_);
+        return made;
+    }
+    buffer(buffer&& other) noexcept
+        : source_(other.source_),
+          data_(other.data_),
+          size_(other.size_),
+          capacity_(other.capacity_),
+          align_(other.align_) {
+        other.forget();
+    }
     buffer& operator=(buffer&& other) noexcept;
     ~buffer() {
         if (data_) release();
@@ -102,7 +116,12 @@ public:
     void truncate(std::size_t size) noexcept;
     void clear() noexcept { truncate(0); }
     // The block goes to the source.
-    void release() noexcept;
+    void release() noexcept {
+        if (!data_) return;
+        mark_live(data_, capacity_);
+        source_->deallocate(data_, {capacity_, align_});
+        forget();
+    }
     // The block leaves without being given back; the buffer is as new.
     [[nodiscard]] stolen_block steal() noexcept;
 
@@ -136,7 +155,11 @@ private:
     bool grow(std::size_t wanted) noexcept; // to a capacity of so many bytes or more
     bool resize_block(std::size_t capacity) noexcept;
     std::byte* make_room(std::size_t more) noexcept; // for so many bytes at the end; nullptr on shortage
-    void forget() noexcept;
+    void forget() noexcept {
+        data_ = nullptr;
+        size_ = 0;
+        capacity_ = 0;
+    }
 
     memory_source* source_; // borrowed
     std::byte* data_ = nullptr;

@@ -17,12 +17,12 @@ buffer_pool::buffer_pool(const buffer_pool_options& options) noexcept
       coloured_(options.coloured) {
     ALLOT_EXPECT(detail::are_valid(options.tiers), "buffer_pool '", name_.view(),
                  "': tiers must grow, in multiples of 64 bytes, and be 1 to 8");
+    sizes_ = detail::buffer_tier_sizes(options.tiers);
     for (const buffer_tier& how : options.tiers) {
         tier_state& to = tiers_[tier_count_++];
         to.size = how.size;
-        to.kept_count_max.store(how.kept_count_max, std::memory_order_relaxed);
-        to.out_count_max = how.out_count_max;
         to.how = how;
+        to.may_be_hot.store(to.wants_hot(), std::memory_order_relaxed);
     }
 }
 
@@ -38,31 +38,26 @@ buffer_pool::~buffer_pool() {
     }
 }
 
-buffer buffer_pool::try_acquire(const buffer_wish& wish) noexcept {
-    has_tenants_ = has_tenants_ || wish.tenant != 0;
-    const layout wanted{wish.bytes + (wish.bytes == 0), detail::buffer_align};
-    const std::size_t at = tier_of(wanted);
-    const bool outsized = at == tier_count_;
-    void* const data = outsized ? allocate_outsized(wanted, wish.tenant) : take(at, wish.tenant);
-    if (!data) return buffer(*this, detail::buffer_align);
-    return buffer::adopt({.address = data,
-                          .block = {outsized ? wanted.size : tiers_[at].size, detail::buffer_align},
-                          .size = 0,
-                          .source = this});
-}
-
 buffer buffer_pool::acquire(const buffer_wish& wish) {
     buffer made = try_acquire(wish);
     if (made.capacity() == 0) throw_out_of_memory();
     return made;
 }
 
+void* buffer_pool::take_other(std::size_t at, layout wanted, std::uint64_t tenant) noexcept {
+    if (at == tier_count_) return allocate_outsized(wanted, tenant);
+    tier_state& from = tiers_[at];
+    if (from.out_count() >= from.how.out_count_max)
+        return refuse({from.size, detail::buffer_align}, from.how.out_count_max * from.size,
+                      from.out_count() * from.size);
+    if (!from.kept) return take_new(at, tenant);
+    --from.kept_count;
+    return hand_out(from, std::exchange(from.kept, from.kept->next), tenant);
+}
+
 void* buffer_pool::take_new(std::size_t at, std::uint64_t tenant) noexcept {
     tier_state& from = tiers_[at];
     honour_wish();
-    if (from.out_count() >= from.out_count_max)
-        return refuse({from.size, detail::buffer_align}, from.out_count_max * from.size,
-                      from.out_count() * from.size);
     buffer_head* const head = make(at);
     if (!head) return nullptr;
     ++from.acquired_count;
@@ -104,32 +99,50 @@ void buffer_pool::dispose(std::size_t at, buffer_head* head) noexcept {
     detail::dispose_buffer(upstream_, head, of.size, coloured_ ? &colours_ : nullptr);
 }
 
-void buffer_pool::give_upstream(std::size_t at, buffer_head* head) noexcept {
+void buffer_pool::keep_other(std::size_t at, void* data, layout given) noexcept {
+    if (at == tier_count_) return deallocate_outsized(data, given);
     tier_state& to = tiers_[at];
-    const bool wished = to.kept_count_max.load(std::memory_order_relaxed) != to.how.kept_count_max;
-    dispose(at, head);
-    if (wished) honour_wish();
-    publish();
+    buffer_head* const head = buffer_head::of(data);
+    if constexpr (poisons) allot::mark_live(head, sizeof *head);
+    const bool wished = to.is_wanted_back.load(std::memory_order_relaxed);
+    if (wished || to.all_kept_count() >= to.how.kept_count_max) {
+        dispose(at, head);
+        if (wished) honour_wish();
+        publish();
+        return;
+    }
+    detail::mark_buffer_kept(head, to.size);
+    buffer_head* const older =
+        to.hot ? std::exchange(to.hot, head) : head; // the newest is hot, where one may be
+    older->next = to.kept;
+    to.kept = older;
+    ++to.kept_count;
 }
 
 void buffer_pool::honour_wish() noexcept {
     bool wished = false;
-    for (tier_state& each : tiers_) {
-        if (each.kept_count_max.load(std::memory_order_relaxed) == each.how.kept_count_max) continue;
-        each.kept_count_max.store(each.how.kept_count_max, std::memory_order_relaxed);
+    for (std::size_t at = 0; at != tier_count_; ++at) {
+        tier_state& each = tiers_[at];
+        if (!each.is_wanted_back.load(std::memory_order_relaxed)) continue;
+        each.is_wanted_back.store(false, std::memory_order_relaxed);
+        each.may_be_hot.store(each.wants_hot(), std::memory_order_relaxed);
         wished = true;
     }
     if (wished) trim(0);
 }
 
+// Each tier has the wish, so that whichever is used next notices; two stores that come late cost a slower path only.
 std::uint64_t buffer_pool::reclaim(reclaim_request) noexcept {
-    for (tier_state& each : tiers_) each.kept_count_max.store(0, std::memory_order_relaxed);
+    for (std::size_t at = 0; at != tier_count_; ++at) {
+        tiers_[at].is_wanted_back.store(true, std::memory_order_relaxed);
+        tiers_[at].may_be_hot.store(false, std::memory_order_relaxed);
+    }
     return 0;
 }
 
 std::uint64_t buffer_pool::kept_bytes() const noexcept {
     std::uint64_t sum = 0;
-    for (const tier_state& each : tiers_) sum += each.kept_count * each.size;
+    for (const tier_state& each : tiers_) sum += each.all_kept_count() * each.size;
     return sum;
 }
 
@@ -141,6 +154,10 @@ std::uint64_t buffer_pool::trim(std::uint64_t kept_bytes_max) noexcept {
         for (; from.kept && kept > kept_bytes_max; kept -= from.size) {
             --from.kept_count;
             dispose(at, std::exchange(from.kept, from.kept->next));
+        }
+        if (from.hot && kept > kept_bytes_max) {
+            dispose(at, std::exchange(from.hot, nullptr));
+            kept -= from.size;
         }
     }
     if (held_bytes_ != before) publish();
@@ -213,9 +230,8 @@ void* buffer_pool::do_try_reallocate(void* data, layout given, std::size_t new_s
     const std::size_t at = tier_of(given);
     std::uint64_t tenant = has_tenants_ ? unknown_tenant : 0; // nobody noted whose an outsized block is
     if (at != tier_count_) tenant = detail::tenant_of_buffer(data);
-    const std::size_t next = tier_of({new_size, given.align});
-    void* const moved =
-        next == tier_count_ ? allocate_outsized({new_size, given.align}, tenant) : take(next, tenant);
+    const layout wanted{new_size, given.align};
+    void* const moved = take(tier_of(wanted), wanted, tenant);
     if (!moved) return nullptr;
     const std::size_t kept = std::min(given.size, new_size);
     if (tenant == unknown_tenant) // no two of these are the same tenant
@@ -260,7 +276,7 @@ void buffer_pool::tell_client() noexcept {
 buffer_tier_statistics buffer_pool::statistics(std::size_t index) const noexcept {
     const tier_state& of = tiers_[index];
     return {.acquired_count = of.acquired_count,
-            .returned_count = of.returned_count,
+            .returned_count = of.acquired_count - of.out_count(),
             .made_count = of.made_count,
             .disposed_count = of.disposed_count};
 }
@@ -313,16 +329,18 @@ void buffer_pool::check() const noexcept {
     };
     std::uint64_t held = outsized_held_bytes_;
     for (const tier_state& each : tiers_) {
-        std::uint64_t kept = 0;
+        std::uint64_t kept = each.hot ? 1 : 0;
+        expect(!each.hot || each.hot->owner == this, "the hot buffer is another pool's");
         for (const buffer_head* head = each.kept; head; head = head->next) {
             expect(head->owner == this && &tiers_[head->tier] == &each,
                    "a kept buffer of another tier or pool");
             ++kept;
         }
-        expect(kept == each.kept_count, "other buffers are kept than the books say");
-        expect(kept + each.out_count() == each.made_count - each.disposed_count, "buffers were lost");
+        expect(kept == each.all_kept_count(), "other buffers are kept than the books say");
+        expect(kept <= each.made_count - each.disposed_count, "more buffers are kept than there are");
+        expect(each.out_count() <= each.acquired_count, "more buffers are out than were acquired");
         expect(kept <= each.how.kept_count_max, "more buffers are kept than may be");
-        expect(each.out_count() <= each.out_count_max, "more buffers are out than may be");
+        expect(each.out_count() <= each.how.out_count_max, "more buffers are out than may be");
         held += (kept + each.out_count()) * each.size;
     }
     expect(held <= held_bytes_ && held_bytes_ <= limit_bytes_, "held bytes are wrong");

@@ -63,14 +63,9 @@ public:
     [[nodiscard]] buffer acquire(const buffer_wish& wish);
 
     // The same without the handle. Kept buffers of other tiers go upstream before a request is refused.
-    [[nodiscard]] void* try_allocate(layout wanted) noexcept {
-        const std::size_t at = tier_of(wanted);
-        return at != tier_count_ ? take(at, 0) : allocate_outsized(wanted);
-    }
+    [[nodiscard]] void* try_allocate(layout wanted) noexcept { return take(tier_of(wanted), wanted, 0); }
     void deallocate(void* data, layout given) noexcept {
-        const std::size_t at = tier_of(given);
-        if (at == tier_count_ || !data) return deallocate_outsized(data, given);
-        give(at, data);
+        if (data) give(tier_of(given), data, given);
     }
     using memory_source::allocate;
     using memory_source::deallocate;
@@ -90,20 +85,26 @@ public:
     void check() const noexcept;
 
 private:
-    // kept_count is what the list has; out == acquired - returned; kept + out == made - disposed.
-    struct tier_state {
-        std::size_t size = 0;
-        detail::buffer_head* kept = nullptr;
-        std::uint64_t kept_count = 0;
-        std::atomic<std::uint64_t> kept_count_max = 0; // 0 while another thread wants memory back: reclaim()
-        std::uint64_t out_count_max = 0;
+    // What is kept, hot or not, and what is out is what was made and not disposed of. So out need not be counted.
+    struct alignas(128) tier_state {        // an index becomes an address by a shift
+        detail::buffer_head* hot = nullptr; // the kept buffer that came last
         std::uint64_t acquired_count = 0;
-        std::uint64_t returned_count = 0;
+        std::size_t size = 0;
+        // False: no buffer becomes hot, each passes through the list. In a tier that keeps none or has an
+        // out_count_max, in the one behind the last, and while another thread wants memory back: reclaim().
+        std::atomic<bool> may_be_hot = false;
+        std::atomic<bool> is_wanted_back = false;
+        detail::buffer_head* kept = nullptr; // the others
+        std::uint64_t kept_count = 0;        // without hot
         std::uint64_t made_count = 0;
         std::uint64_t disposed_count = 0;
         std::uint64_t peak_count = 0; // of out + kept: a buffer is made only when all are out
         buffer_tier how;
-        std::uint64_t out_count() const noexcept { return acquired_count - returned_count; }
+        std::uint64_t all_kept_count() const noexcept { return kept_count + (hot != nullptr); }
+        std::uint64_t out_count() const noexcept { return made_count - disposed_count - all_kept_count(); }
+        bool wants_hot() const noexcept {
+            return how.kept_count_max != 0 && how.out_count_max == usage::unlimited;
+        }
     };
 
     void* do_try_allocate(layout wanted) noexcept override { return buffer_pool::try_allocate(wanted); }
@@ -114,14 +115,15 @@ private:
     source_description do_describe() const noexcept override;
 
     std::size_t tier_of(layout wanted) const noexcept { // tier_count_: none
-        std::size_t at = wanted.align <= detail::buffer_align ? 0 : tier_count_;
-        while (at != tier_count_ && tiers_[at].size < wanted.size) ++at;
-        return at;
+        return wanted.align <= detail::buffer_align ? sizes_.tier_of(wanted.size) : tier_count_;
     }
-    void* take(std::size_t at, std::uint64_t tenant) noexcept;
-    void give(std::size_t at, void* data) noexcept;
-    [[gnu::noinline]] void* take_new(std::size_t at, std::uint64_t tenant) noexcept;
-    [[gnu::noinline]] void give_upstream(std::size_t at, detail::buffer_head* head) noexcept;
+    void* take(std::size_t at, layout wanted, std::uint64_t tenant) noexcept;
+    void give(std::size_t at, void* data, layout given) noexcept;
+    // Than the hot one. at may be tier_count_: outsized.
+    [[gnu::noinline]] void* take_other(std::size_t at, layout wanted, std::uint64_t tenant) noexcept;
+    void* take_new(std::size_t at, std::uint64_t tenant) noexcept;
+    void* hand_out(tier_state& from, detail::buffer_head* head, std::uint64_t tenant) noexcept;
+    [[gnu::noinline]] void keep_other(std::size_t at, void* data, layout given) noexcept;
     void* allocate_outsized(layout wanted, std::uint64_t tenant = 0) noexcept;
     void deallocate_outsized(void* data, layout given) noexcept;
     detail::buffer_head* make(std::size_t at) noexcept;
@@ -134,9 +136,10 @@ private:
     void publish() noexcept;
     void tell_client() noexcept;
     [[noreturn, gnu::cold]] void fatal_written(const void* data) const noexcept;
-    [[gnu::cold]] void fatal_give(std::size_t at, const void* data) const noexcept;
+    [[noreturn, gnu::cold]] void fatal_give(std::size_t at, const void* data) const noexcept;
 
-    tier_state tiers_[detail::buffer_tier_count_max];
+    detail::buffer_tier_sizes sizes_;
+    tier_state tiers_[detail::buffer_tier_count_max + 1]; // the one behind the last is always empty
     std::size_t tier_count_ = 0;
     const allot::name name_;
     memory_source& upstream_;   // borrowed
@@ -155,13 +158,17 @@ private:
     } published_;
 };
 
-inline void* buffer_pool::take(std::size_t at, std::uint64_t tenant) noexcept {
+inline void* buffer_pool::take(std::size_t at, layout wanted, std::uint64_t tenant) noexcept {
     tier_state& from = tiers_[at];
-    detail::buffer_head* const head = from.kept;
-    if (!head || from.out_count() >= from.out_count_max) [[unlikely]]
-        return take_new(at, tenant);
-    from.kept = head->next;
-    --from.kept_count;
+    detail::buffer_head* const head = from.hot;
+    if (!head) [[unlikely]]
+        return take_other(at, wanted, tenant);
+    from.hot = nullptr;
+    return hand_out(from, head, tenant);
+}
+
+inline void* buffer_pool::hand_out(tier_state& from, detail::buffer_head* head,
+                                   std::uint64_t tenant) noexcept {
     ++from.acquired_count;
     const bool changes_tenant = head->tenant != tenant;
     if (!detail::mark_buffer_out(head, from.size)) [[unlikely]]
@@ -171,21 +178,31 @@ inline void* buffer_pool::take(std::size_t at, std::uint64_t tenant) noexcept {
     return head->data();
 }
 
-inline void buffer_pool::give(std::size_t at, void* data) noexcept {
-    detail::buffer_head* const head = detail::buffer_head::of(data);
-    if constexpr (poisons) allot::mark_live(head, sizeof *head);
+// The tier comes from the size, not from the head: a store whose address waits for the head delays the next call.
+inline void buffer_pool::give(std::size_t at, void* data, layout given) noexcept {
+    tier_state& to = tiers_[at];
     if constexpr (checks != check_level::off) {
+        if (at == tier_count_) [[unlikely]]
+            return keep_other(at, data, given);
+        detail::buffer_head* const head = detail::buffer_head::of(data);
+        if constexpr (poisons) allot::mark_live(head, sizeof *head);
         if (head->state != detail::buffer_state::out || head->owner != this || head->tier != at) [[unlikely]]
             fatal_give(at, data);
     }
-    tier_state& to = tiers_[at];
-    ++to.returned_count;
-    detail::mark_buffer_kept(head, to.size);
-    if (to.kept_count >= to.kept_count_max.load(std::memory_order_relaxed)) [[unlikely]]
-        return give_upstream(at, head);
-    head->next = to.kept;
-    to.kept = head;
-    ++to.kept_count;
+    if (to.hot || !to.may_be_hot.load(std::memory_order_relaxed)) [[unlikely]]
+        return keep_other(at, data, given);
+    to.hot = detail::buffer_head::of(data);
+    detail::mark_buffer_kept(to.hot, to.size);
+}
+
+inline buffer buffer_pool::try_acquire(const buffer_wish& wish) noexcept {
+    const layout wanted{wish.bytes + (wish.bytes == 0), detail::buffer_align};
+    const std::size_t at = tier_of(wanted);
+    if (wish.tenant != 0) has_tenants_ = true;
+    void* const data = take(at, wanted, wish.tenant);
+    const std::size_t size = at == tier_count_ ? wanted.size : tiers_[at].size;
+    return buffer::adopt(
+        {.address = data, .block = {data ? size : 0, detail::buffer_align}, .size = 0, .source = this});
 }
 
 } // namespace allot

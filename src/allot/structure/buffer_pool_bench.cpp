@@ -94,7 +94,7 @@ template <class Function, class... More>
 void add(const std::string& component, const std::string& workload, const std::string& peer, int threads,
          Function run, More... more) {
     const std::string name = component + "/" + workload + "/threads:" + std::to_string(threads) + "/" + peer;
-    benchmark::RegisterBenchmark(name.c_str(), run, more...)->UseRealTime()->Threads(threads);
+    benchmark::RegisterBenchmark(name.c_str(), run, more...)->Threads(threads);
 }
 
 } // namespace

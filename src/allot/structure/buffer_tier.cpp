@@ -23,6 +23,12 @@ bool are_valid(std::span<const buffer_tier> tiers) noexcept {
     return !tiers.empty() && tiers.size() <= buffer_tier_count_max;
 }
 
+buffer_tier_sizes::buffer_tier_sizes(std::span<const buffer_tier> tiers) noexcept : buffer_tier_sizes() {
+    for (std::size_t i = 0; i != tiers.size(); ++i) size_[i] = tiers[i].size;
+    for (unsigned width = 1; width != 65; ++width) // the smallest size of that width
+        while (size_[first_[width]] < std::size_t{1} << (width - 1)) ++first_[width];
+}
+
 layout buffer_block_layout(std::size_t size, bool coloured) noexcept {
     const std::size_t slack =
         coloured ? std::min(align_down(size / 8, buffer_align), colour_period - buffer_align) : 0;

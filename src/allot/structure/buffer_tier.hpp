@@ -14,10 +14,13 @@
 //     buffer_pool pages({.name = "pages", .tiers = tiers});
 #pragma once
 
+#include <algorithm>
 #include <allot/core/memory_source.hpp>
 #include <allot/core/poison.hpp>
 #include <array>
 #include <atomic>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <span>
 
@@ -60,6 +63,25 @@ namespace detail {
 
 inline constexpr std::size_t buffer_align = 64;
 inline constexpr std::size_t buffer_tier_count_max = 8;
+
+// Finds the tier of a size in the same few instructions for each: from the size's width in bits, then by size.
+class buffer_tier_sizes {
+public:
+    constexpr buffer_tier_sizes() noexcept { std::ranges::fill(size_, static_cast<std::size_t>(-1)); }
+    explicit buffer_tier_sizes(std::span<const buffer_tier> tiers) noexcept;
+    // The number of tiers, where none is so large.
+    std::size_t tier_of(std::size_t wanted) const noexcept {
+        std::size_t at = first_[std::bit_width(wanted)];
+        while (size_[at] < wanted) [[unlikely]]
+            ++at;
+        return at;
+    }
+
+private:
+    std::size_t
+        size_[buffer_tier_count_max + 1]; // in order, and behind them what no block has: a search ends
+    std::uint8_t first_[65] = {};         // by width: the first tier that may hold such a size
+};
 
 enum class buffer_state : std::uint32_t { out = 0xB0FF'0007, kept = 0xB0FF'0008 };
 

@@ -30,6 +30,7 @@ concurrent_buffer_pool::concurrent_buffer_pool(const buffer_pool_options& option
                  "': its upstream is not thread_safe");
     ALLOT_EXPECT(detail::are_valid(options.tiers), "concurrent_buffer_pool '", name_.view(),
                  "': tiers must grow, in multiples of 64 bytes, and be 1 to 8");
+    sizes_ = detail::buffer_tier_sizes(options.tiers);
     for (const buffer_tier& how : options.tiers) {
         tier_state& to = tiers_[tier_count_++];
         to.size = how.size;

@@ -103,9 +103,7 @@ private:
     source_description do_describe() const noexcept override;
 
     std::size_t tier_of(layout wanted) const noexcept { // tier_count_: none
-        std::size_t at = wanted.align <= detail::buffer_align ? 0 : tier_count_;
-        while (at != tier_count_ && tiers_[at].size < wanted.size) ++at;
-        return at;
+        return wanted.align <= detail::buffer_align ? sizes_.tier_of(wanted.size) : tier_count_;
     }
     void* take(std::size_t at, std::uint64_t tenant) noexcept;
     void give(std::size_t at, void* data) noexcept;
@@ -123,6 +121,7 @@ private:
     [[noreturn, gnu::cold]] void fatal_written(const void* data) const noexcept;
     [[noreturn, gnu::cold]] void fatal_give(std::size_t at, const void* data) const noexcept;
 
+    detail::buffer_tier_sizes sizes_;
     tier_state tiers_[detail::buffer_tier_count_max];
     std::size_t tier_count_ = 0;
     const allot::name name_;
