@@ -54,8 +54,9 @@ class Arena:
 
     def to_string(self):
         arena = self.value
-        live = count(arena["total_count_"]) - atomic(arena["gone_count_"])
-        live_bytes = count(arena["total_bytes_"]) - atomic(arena["gone_bytes_"])
+        tally = count(arena["tally_"].cast(gdb.lookup_type("unsigned long")))
+        live = count(arena["total_count_"]) + (tally >> 40) - atomic(arena["gone_count_"])
+        live_bytes = count(arena["total_bytes_"]) + (tally & ((1 << 40) - 1)) - atomic(arena["gone_bytes_"])
         return (f"arena '{text(arena['options_']['name'])}': {live} blocks of {live_bytes} bytes live, "
                 f"{count(arena['held_bytes_'])} bytes held in {count(arena['held_count_'])} chunks")
 

@@ -116,8 +116,11 @@ protected:
     virtual source_description do_describe() const noexcept;
 
 private:
-    void* do_allocate(std::size_t bytes, std::size_t align) final;
-    void do_deallocate(void* address, std::size_t bytes, std::size_t align) final;
+    // What std::pmr calls, by way of the calls above: a second virtual call. A final class whose own allocate
+    // and deallocate cost less than that may override these two with them; every law stays: a size of 0 is 1,
+    // nullptr may be given back, a shortage throws out_of_memory, a bad alignment is fatal.
+    void* do_allocate(std::size_t bytes, std::size_t align) override;
+    void do_deallocate(void* address, std::size_t bytes, std::size_t align) override;
     bool do_is_equal(const std::pmr::memory_resource& other) const noexcept final { return this == &other; }
 
     [[gnu::cold]] void* refuse_invalid(layout wanted) noexcept; // notes it; a bad alignment is fatal

@@ -62,56 +62,106 @@ void arena::release() noexcept {
 
 void arena::reset() noexcept {
     check_can_end("reset");
+    ++reset_count_;
+    if (keeps_all_at_reset()) return start_over();
     end_everything();
     trim_spares(options_.retain_bytes_max);
     honour_wish();
     open_oldest_spare();
-    ++reset_count_;
     publish();
 }
 
-// A request that the current chunk does not serve: of 0 bytes, beyond any address space, or just too large.
-void* arena::allocate_slow(std::size_t size, std::size_t align) noexcept {
-    const layout wanted{size + (size == 0), align};
+// One chunk is in use, and neither it nor a spare one is too much or wished for.
+bool arena::keeps_all_at_reset() const noexcept {
+    return current_ && !current_->older && options_.retain_bytes_max == usage::unlimited &&
+           wish_bytes_.load(std::memory_order_relaxed) == 0;
+}
+
+// A short request ends as cheaply as it began: what describe() says of the chunks is still right.
+void arena::start_over() noexcept {
+    end_blocks(nullptr);
+    newest_mark_ = nullptr;
+    beginning_serial_ = ++serials_;
+    chunks_used_ = current_->sequence = 1;
+    allot::mark_dead(current_->begin(), current_->size - sizeof(arena_chunk));
+    open(current_);
+}
+
+// bump once more, without its loop: behind a virtual call nothing stays in registers, and what is left to a
+// call at the very end needs no stack frame.
+void* arena::do_allocate(std::size_t size, std::size_t align) {
+    if (checks >= check_level::on && !is_power_of_two(align)) [[unlikely]]
+        return allocate_out_of_line(size, align);
+    const auto begin = align_up(reinterpret_cast<std::uintptr_t>(cursor_), std::uintptr_t{align});
+    const auto end = begin + size;
+    if (align > alignof(std::max_align_t)) [[unlikely]]
+        return allocate_out_of_line(size, align);
+    if (end > reinterpret_cast<std::uintptr_t>(end_)) [[unlikely]]
+        return allocate_out_of_line(size, align);
+    if (end <= begin) [[unlikely]]
+        return allocate_out_of_line(size, align);
+    auto* const block = reinterpret_cast<std::byte*>(begin);
+    tally_ =
+        static_cast<detail::arena_tally>(static_cast<std::uint64_t>(tally_) + size + detail::arena_tally_one);
+    cursor_ = block + size;
+    if constexpr (checks >= check_level::on) newest_block_ = block;
+    mark_fresh(block, size);
+    return block;
+}
+
+void* arena::allocate_out_of_line(std::size_t size, std::size_t align) {
+    return bump<&arena::refill_or_throw>(size, align);
+}
+
+// Makes room for a request that the window does not hold, so that bump's next round serves it.
+bool arena::try_refill(std::size_t size, std::size_t align) noexcept {
+    const layout wanted{size, align};
     if (!is_power_of_two(wanted.align)) fatal_alignment(wanted.align);
-    if (current_ && detail::fits(cursor_, end_, wanted))
-        return bump<&arena::allocate_slow>(wanted.size, wanted.align);
-    arena_chunk* const fresh = is_valid(wanted) ? try_take_chunk(wanted) : (refuse(wanted), nullptr);
-    honour_wish();
-    if (!fresh) {
-        ++refused_count_;
-        publish();
-        return nullptr;
+    fold_tally();
+    if (parked_) settle_parked();
+    if (!current_ || !detail::fits(cursor_, room_end(), wanted)) {
+        arena_chunk* const fresh = is_valid(wanted) ? try_take_chunk(wanted) : (refuse(wanted), nullptr);
+        honour_wish();
+        if (!fresh) {
+            ++refused_count_;
+            publish();
+            return false;
+        }
+        enter(fresh, wanted);
     }
+    const auto cursor = reinterpret_cast<std::uintptr_t>(cursor_);
+    open_window(align_up(cursor, std::uintptr_t{align}) + size - cursor);
+    // What the tally has no bits for is counted here, and counted off in advance there.
+    if (size >= detail::arena_tally_one) {
+        total_bytes_ += size;
+        tally_ = static_cast<detail::arena_tally>(0 - std::uint64_t{size});
+    }
+    return true;
+}
+
+bool arena::refill_or_throw(std::size_t size, std::size_t align) {
+    if (!try_refill(size, align)) throw_out_of_memory();
+    return true;
+}
+
+// What is left after this block decides which chunk serves the next ones: the same requests then find the
+// same chunks again after a reset, and a large block costs nobody a chunk that is hardly used. Such a chunk is
+// current only until somebody needs more than it has left.
+void arena::enter(arena_chunk* fresh, layout wanted) noexcept {
     fresh->sequence = ++chunks_used_;
-    // What is left after this block decides which chunk serves the next ones: the same requests then find the
-    // same chunks again after a reset, and a large block costs nobody a chunk that is hardly used.
     const auto first =
         align_up(reinterpret_cast<std::uintptr_t>(fresh->begin()), std::uintptr_t{wanted.align});
     const std::size_t left = reinterpret_cast<std::uintptr_t>(fresh->end) - first - wanted.size;
-    if (current_ && static_cast<std::size_t>(end_ - cursor_) > left) {
-        auto* const block = reinterpret_cast<std::byte*>(first);
-        fresh->used_end = block + wanted.size;
-        fresh->older = current_->older;
-        current_->older = fresh;
-        total_bytes_ += wanted.size;
-        total_count_ += 1;
-        mark_fresh(block, wanted.size);
-        publish();
-        return block;
-    }
     if (current_) current_->used_end = cursor_;
+    parked_ = current_ && room() > left ? current_ : nullptr;
     fresh->older = current_;
     open(fresh);
-    void* const block = bump<&arena::allocate_slow>(wanted.size, wanted.align);
     publish();
-    return block;
-}
-
-void* arena::allocate_slow_or_throw(std::size_t size, std::size_t align) {
-    void* const block = allocate_slow(size, align);
-    if (!block) throw_out_of_memory();
-    return block;
+    // The block that comes at once is told of, too.
+    published_.total_bytes.store(total_bytes() + wanted.size, std::memory_order_relaxed);
+    published_.total_count.store(total_count() + 1, std::memory_order_relaxed);
+    published_.peak_live.store(std::max(peak_live_bytes_, live_bytes() + wanted.size),
+                               std::memory_order_relaxed);
 }
 
 void arena::refuse(layout wanted) noexcept {
@@ -171,11 +221,13 @@ bool arena::try_resize(void* address, layout given, std::size_t new_size) noexce
     const bool newest = block >= segment_ && block + given.size == cursor_;
     if (new_size > given.size) {
         const std::size_t more = new_size - given.size;
-        if (!newest || more > static_cast<std::size_t>(end_ - cursor_)) return false;
+        if (!newest || more > room()) return false;
         check_newest(block, given.size);
+        fold_tally();
         total_bytes_ += more;
         mark_fresh(cursor_, more);
         cursor_ += more;
+        open_window(0);
         return true;
     }
     const std::size_t less = given.size - new_size;

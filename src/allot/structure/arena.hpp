@@ -90,10 +90,10 @@ public:
 
     // Blocks. As in memory_source, without a virtual call. Alignment is that of max_align_t unless asked.
     [[nodiscard]] void* try_allocate(layout wanted) noexcept {
-        return bump<&arena::allocate_slow>(wanted.size, wanted.align);
+        return bump<&arena::try_refill>(wanted.size, wanted.align);
     }
     [[nodiscard]] void* allocate(layout wanted) {
-        return bump<&arena::allocate_slow_or_throw>(wanted.size, wanted.align);
+        return bump<&arena::refill_or_throw>(wanted.size, wanted.align);
     }
     [[nodiscard]] void* allocate(std::size_t size, std::size_t align = alignof(std::max_align_t)) {
         return allocate(layout{size, align});
@@ -165,8 +165,12 @@ private:
             peak_held{0}, held_count{0}, free{0}, behind{0};
     };
 
+    void* do_allocate(std::size_t size, std::size_t align) override;
+    void do_deallocate(void* address, std::size_t size, std::size_t) override {
+        if (address) give_back(static_cast<std::byte*>(address), size + (size == 0));
+    }
     void* do_try_allocate(layout wanted) noexcept override {
-        return bump<&arena::allocate_slow>(wanted.size, wanted.align);
+        return bump<&arena::try_refill>(wanted.size, wanted.align);
     }
     void do_give_back(void* address, layout given) noexcept override {
         give_back(static_cast<std::byte*>(address), given.size);
@@ -177,10 +181,12 @@ private:
     source_traits do_traits() const noexcept override { return {.bulk_free = true}; }
     source_description do_describe() const noexcept override;
 
-    template <auto Slow>
+    template <auto Refill>
     void* bump(std::size_t size, std::size_t align);
-    [[gnu::cold, gnu::noinline]] void* allocate_slow(std::size_t size, std::size_t align) noexcept;
-    [[gnu::cold, gnu::noinline]] void* allocate_slow_or_throw(std::size_t size, std::size_t align);
+    [[gnu::cold, gnu::noinline]] bool try_refill(std::size_t size, std::size_t align) noexcept;
+    [[gnu::cold, gnu::noinline]] bool refill_or_throw(std::size_t size, std::size_t align);
+    [[gnu::noinline]] void* allocate_out_of_line(std::size_t size, std::size_t align);
+    void fold_tally() noexcept;
     void give_back(std::byte* block, std::size_t size) noexcept;
     void give_back_elsewhere(std::byte* block, std::size_t size, std::uint64_t count) noexcept;
     void settle(std::size_t size, std::uint64_t count) noexcept;
@@ -193,13 +199,20 @@ private:
     detail::arena_chunk* try_grow(layout wanted) noexcept;
     detail::arena_chunk* adopt(std::byte* memory, std::size_t size, std::size_t align) noexcept;
     detail::arena_chunk* find_chunk(const std::byte* address, std::size_t size) const noexcept;
+    void enter(detail::arena_chunk* fresh, layout wanted) noexcept;
     void open(detail::arena_chunk* chunk) noexcept;
+    void go_on_in(detail::arena_chunk* chunk, std::byte* position) noexcept;
+    void open_window(std::size_t needed) noexcept;
+    void settle_parked() noexcept;
+    std::byte* room_end() const noexcept; // of the current chunk; end_ may be nearer
+    std::uint64_t room() const noexcept { return static_cast<std::uint64_t>(room_end() - cursor_); }
+    std::uint64_t free_bytes() const noexcept;
     void open_oldest_spare() noexcept;
     void drop_chunks(const detail::arena_frame* to) noexcept;
     detail::arena_chunk* unlink_spare(detail::arena_chunk** link) noexcept;
     void give_upstream(detail::arena_chunk* chunk) noexcept;
     void trim_spares(std::uint64_t keep_bytes_max) noexcept;
-    void honour_wish() noexcept;
+    bool honour_wish() noexcept; // whether it gave anything upstream
     void refuse(layout wanted) noexcept;
     static error refusal_error() noexcept; // last_refusal() in words
 
@@ -211,15 +224,23 @@ private:
     void end_blocks(const detail::arena_frame* to) noexcept;
     void rewind_to(detail::arena_frame* to, bool drop_mark) noexcept;
     void end_everything() noexcept; // leaves every chunk spare
+    bool keeps_all_at_reset() const noexcept;
+    void start_over() noexcept;
     void check_can_end(const char* what) const noexcept;
     detail::arena_owned* try_reserve_owned() noexcept;
     void own(detail::arena_owned* entry, void* object, void (*destroy)(void*) noexcept) noexcept;
 
+    std::uint64_t total_bytes() const noexcept {
+        return total_bytes_ + (static_cast<std::uint64_t>(tally_) & (detail::arena_tally_one - 1));
+    }
+    std::uint64_t total_count() const noexcept {
+        return total_count_ + (static_cast<std::uint64_t>(tally_) >> detail::arena_tally_count_shift);
+    }
     std::uint64_t live_bytes() const noexcept {
-        return total_bytes_ - gone_bytes_.load(std::memory_order_relaxed);
+        return total_bytes() - gone_bytes_.load(std::memory_order_relaxed);
     }
     std::uint64_t live_count() const noexcept {
-        return total_count_ - gone_count_.load(std::memory_order_relaxed);
+        return total_count() - gone_count_.load(std::memory_order_relaxed);
     }
     void publish() noexcept;
     void tell_client() noexcept;

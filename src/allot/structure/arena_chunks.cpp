@@ -39,11 +39,45 @@ arena_chunk* arena::adopt(std::byte* memory, std::size_t size, std::size_t align
     return chunk;
 }
 
-void arena::open(arena_chunk* chunk) noexcept {
+void arena::open(arena_chunk* chunk) noexcept { go_on_in(chunk, chunk->begin()); }
+
+void arena::go_on_in(arena_chunk* chunk, std::byte* position) noexcept {
     current_ = chunk;
-    cursor_ = segment_ = chunk->begin();
-    end_ = chunk->end;
+    cursor_ = position;
+    segment_ = newest_mark_ && newest_mark_->chunk == chunk ? newest_mark_->resume() : chunk->begin();
     newest_block_ = nullptr;
+    open_window(0);
+}
+
+void arena::open_window(std::size_t needed) noexcept {
+    std::byte* const limit = room_end();
+    const std::size_t bytes =
+        std::max(detail::arena_window_bytes_max, align_up(needed, std::size_t{chunk_align}));
+    const auto to_grain = static_cast<std::size_t>(-reinterpret_cast<std::uintptr_t>(cursor_) & 15);
+    const auto left = static_cast<std::size_t>(limit - cursor_);
+    end_ = left < to_grain || left - to_grain <= bytes ? limit : cursor_ + to_grain + bytes;
+}
+
+// Where a mark stands in the room kept for one, the chunk takes no block.
+std::byte* arena::room_end() const noexcept {
+    if (!current_) return cursor_;
+    return newest_mark_ && newest_mark_ == current_->reserve() ? cursor_ : current_->end;
+}
+
+// The chunk of a large block goes below the one that has more room, which goes on.
+void arena::settle_parked() noexcept {
+    arena_chunk* const roomy = std::exchange(parked_, nullptr);
+    if (static_cast<std::uint64_t>(roomy->end - roomy->used_end) <= room()) return;
+    arena_chunk* const full = current_;
+    full->used_end = cursor_;
+    full->older = roomy->older;
+    roomy->older = full;
+    go_on_in(roomy, roomy->used_end);
+}
+
+std::uint64_t arena::free_bytes() const noexcept {
+    const std::uint64_t parked = parked_ ? static_cast<std::uint64_t>(parked_->end - parked_->used_end) : 0;
+    return std::max(room(), parked) + spare_bytes_;
 }
 
 // After everything ended. The first in the order of use: the next requests find the chunks in the same order.
@@ -99,6 +133,7 @@ void arena::drop_chunks(const detail::arena_frame* to) noexcept {
         chunk->older = *link;
         *link = chunk;
     };
+    parked_ = nullptr;
     if (current_) current_->used_end = cursor_;
     while (current_ && !(to && current_ == to->chunk)) drop(current_);
     while (current_ && current_->older && current_->older->sequence > to->sequence) drop(current_->older);
@@ -142,9 +177,10 @@ void arena::trim_spares(std::uint64_t keep_bytes_max) noexcept {
     }
 }
 
-void arena::honour_wish() noexcept {
+bool arena::honour_wish() noexcept {
     std::uint64_t wished = wish_bytes_.load(std::memory_order_relaxed);
-    if (wished == 0) return;
+    if (wished == 0) return false;
+    const std::uint64_t held_before = held_bytes_;
     wished = wish_bytes_.exchange(0, std::memory_order_relaxed);
     for (arena_chunk** link = &spare_; *link && wished != 0;) {
         if ((*link)->align) {
@@ -154,6 +190,7 @@ void arena::honour_wish() noexcept {
             link = &(*link)->older;
         }
     }
+    return held_bytes_ != held_before;
 }
 
 // The chunk in use that the address lies in; nullptr where that was not looked for to the end.

@@ -6,31 +6,51 @@
 
 namespace allot {
 
-// Two compares for every request: `size - 1` takes a size of 0 to the slow path as one that does not fit, and
 // end_ is a multiple of 16, so that rounding up to 16 never passes it. Larger alignments look once more.
+// A block's end at or below its beginning is one of 0 bytes, or of more than the address space holds.
+// The one way out is the fast path: a refill makes the next round succeed, or nothing is returned at all. So
+// a compiler sees, in a caller's loop, where cursor and tally come from on every way, and keeps them in
+// registers; a second way out would cost a load that waits for the last store.
 // Two numbers and not a layout: g++ 12 would send that through the stack.
-template <auto Slow>
+template <auto Refill>
 inline void* arena::bump(std::size_t size, std::size_t align) {
     if constexpr (checks >= check_level::on)
         if (!is_power_of_two(align)) [[unlikely]]
             fatal_alignment(align);
-    const auto end = reinterpret_cast<std::uintptr_t>(end_);
-    const auto cursor = reinterpret_cast<std::uintptr_t>(cursor_);
-    const auto begin = align_up(cursor, std::uintptr_t{align});
-    const bool beyond = align > alignof(std::max_align_t) && (begin > end || begin < cursor);
-    if (beyond || size - 1 >= end - begin) [[unlikely]]
-        return (this->*Slow)(size, align);
-    auto* const block = reinterpret_cast<std::byte*>(begin);
-    cursor_ = block + size;
-    total_bytes_ += size;
-    total_count_ += 1;
-    if constexpr (checks >= check_level::on) newest_block_ = block;
-    mark_fresh(block, size);
-    return block;
+    for (;;) {
+        auto tally = static_cast<std::uint64_t>(tally_);
+#if defined(__clang__)
+        asm volatile("" : "+r"(tally)); // else it moves the load behind the compare, and back into memory
+#endif
+        const auto room_end = reinterpret_cast<std::uintptr_t>(end_);
+        const auto cursor = reinterpret_cast<std::uintptr_t>(cursor_);
+        const auto begin = align_up(cursor, std::uintptr_t{align});
+        const auto end = begin + size;
+        const bool beyond = align > alignof(std::max_align_t) && (begin > room_end || begin < cursor);
+        const bool surely_plain = __builtin_constant_p(size) && size - 1 < gibibytes(1);
+        if (beyond || end > room_end || (!surely_plain && end <= begin)) [[unlikely]] {
+            size += size == 0;
+            if (!(this->*Refill)(size, align)) return nullptr;
+            continue;
+        }
+        auto* const block = reinterpret_cast<std::byte*>(begin);
+        tally_ = static_cast<detail::arena_tally>(tally + size + detail::arena_tally_one);
+        cursor_ = block + size;
+        if constexpr (checks >= check_level::on) newest_block_ = block;
+        mark_fresh(block, size);
+        return block;
+    }
+}
+
+inline void arena::fold_tally() noexcept {
+    total_bytes_ = total_bytes();
+    total_count_ = total_count();
+    tally_ = {};
 }
 
 // Publishes the totals, too: who only allocates and gives back in turns never comes to a slow path.
 inline void arena::settle(std::size_t size, std::uint64_t count) noexcept {
+    fold_tally();
     const std::uint64_t gone = gone_bytes_.load(std::memory_order_relaxed);
     peak_live_bytes_ = std::max(peak_live_bytes_, total_bytes_ - gone);
     published_.total_bytes.store(total_bytes_, std::memory_order_relaxed);

@@ -13,11 +13,12 @@ bool arena::at_newest_mark() const noexcept {
 }
 
 arena_mark arena::mark() noexcept {
+    if (parked_) settle_parked();
     if (!at_newest_mark()) {
         const layout wanted = layout_of<arena_frame>();
         std::byte* const position = cursor_;
         arena_frame* frame = current_->reserve();
-        if (detail::fits(position, end_, wanted)) {
+        if (detail::fits(position, room_end(), wanted)) {
             const auto address = align_up(reinterpret_cast<std::uintptr_t>(position), wanted.align);
             frame = reinterpret_cast<arena_frame*>(address);
         } // else in the room kept for that, which closes the chunk
@@ -40,21 +41,12 @@ arena_mark arena::mark() noexcept {
 }
 
 // The newest mark's place is where the next block goes.
-void arena::stand_behind(arena_frame* mark) noexcept {
-    current_ = mark->chunk;
-    cursor_ = segment_ = mark->resume();
-    end_ = mark->is_in_reserve() ? cursor_ : current_->end;
-    newest_block_ = nullptr;
-}
+void arena::stand_behind(arena_frame* mark) noexcept { go_on_in(mark->chunk, mark->resume()); }
 
 // The place before the newest mark; the mark is forgotten.
 void arena::stand_before(arena_frame* mark) noexcept {
     newest_mark_ = mark->previous;
-    current_ = mark->chunk;
-    cursor_ = mark->position;
-    end_ = current_->end;
-    segment_ = newest_mark_ && newest_mark_->chunk == current_ ? newest_mark_->resume() : current_->begin();
-    newest_block_ = nullptr;
+    go_on_in(mark->chunk, mark->position);
 }
 
 void arena::rewind(arena_mark to) noexcept {
@@ -87,7 +79,13 @@ void arena::check_can_end(const char* what) const noexcept {
 // `to` == nullptr: the beginning.
 void arena::rewind_to(arena_frame* to, bool drop_mark) noexcept {
     end_blocks(to);
-    drop_chunks(to);
+    // No chunk was taken since: the chunks stay as they are, and what is published of them.
+    bool chunks_changed = !to || to->sequence != chunks_used_;
+    if (chunks_changed) {
+        drop_chunks(to);
+    } else {
+        current_->used_end = cursor_;
+    }
     newest_mark_ = to;
     if (!to) {
         cursor_ = end_ = segment_ = newest_block_ = nullptr;
@@ -102,9 +100,9 @@ void arena::rewind_to(arena_frame* to, bool drop_mark) noexcept {
         if (cursor_ < current_->used_end)
             allot::mark_dead(cursor_, static_cast<std::size_t>(current_->used_end - cursor_));
         if (newest_mark_ != current_->reserve()) allot::mark_dead(current_->reserve(), sizeof(arena_frame));
-        honour_wish();
+        if (honour_wish()) chunks_changed = true;
     }
-    publish();
+    if (chunks_changed) publish();
 }
 
 void arena::end_everything() noexcept {
@@ -117,17 +115,19 @@ void arena::end_everything() noexcept {
 
 // Destructors first, since they may give back blocks, then the books, then whoever keeps books above.
 void arena::end_blocks(const arena_frame* to) noexcept {
-    runs_destructors_ = true;
-    for (const arena_owned* const last = to ? to->owned : nullptr; owned_ != last;) {
-        const arena_owned* const entry = owned_;
-        owned_ = entry->older;
-        entry->destroy(entry->object);
+    if (const arena_owned* const last = to ? to->owned : nullptr; owned_ != last) {
+        runs_destructors_ = true;
+        while (owned_ != last) {
+            const arena_owned* const entry = owned_;
+            owned_ = entry->older;
+            entry->destroy(entry->object);
+        }
+        runs_destructors_ = false;
     }
-    runs_destructors_ = false;
-
     const bulk_free gone{.live_bytes = live_bytes() - (to ? to->live_bytes : 0),
                          .live_count = live_count() - (to ? to->live_count : 0)};
     settle(gone.live_bytes, gone.live_count);
+    published_.peak_live.store(peak_live_bytes_, std::memory_order_relaxed);
     if (options_.above && gone.live_count != 0) options_.above->bulk_freed(gone);
 }
 
@@ -136,6 +136,7 @@ arena_owned* arena::try_reserve_owned() noexcept {
     constexpr layout wanted = layout_of<arena_owned>();
     void* const room = try_allocate(wanted);
     if (!room) return nullptr;
+    fold_tally();
     total_bytes_ -= wanted.size;
     total_count_ -= 1;
     newest_block_ = nullptr;

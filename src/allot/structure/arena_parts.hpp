@@ -9,6 +9,7 @@
 //     current_ is the chunk of cursor_; sequences fall along `older`, except that a chunk made for one large
 //     block stands below the then current chunk with a higher sequence
 //     begin() <= used_end <= end of every chunk in use; of the current one, begin() <= cursor_ <= end_ <= end
+//     end_ is short of the chunk's end where that is further than a window, or a mark closed the chunk
 //     a mark stands between the blocks that are older and those that are newer, in the chunk that was current
 //     then; where that had no room, in the room kept at `end`, and the chunk takes no block until a rewind
 //     marks: sequence and serial fall along `previous`
@@ -79,17 +80,28 @@ inline bool fits(const std::byte* begin, const std::byte* end, layout wanted) no
            wanted.size <= last - first;
 }
 
+// Count (24 bits) and bytes (40) of the blocks handed out since the totals were last brought up to date; the
+// window keeps both from running over. A type of its own: no store of a user's can be one to it, so that a
+// compiler may keep it, like the cursor, in a register from one allocation to the next.
+enum class arena_tally : std::uint64_t {};
+inline constexpr unsigned arena_tally_count_shift = 40; // scripts/gdb knows it, too
+inline constexpr std::uint64_t arena_tally_one = std::uint64_t{1} << arena_tally_count_shift;
+// So much of a chunk is open at a time: a block has a byte at least.
+inline constexpr std::size_t arena_window_bytes_max = (std::size_t{1} << 24) - 16;
+
 // All that goes along when an arena moves, but for its counts of what was given back.
 struct arena_state {
     std::byte* cursor_ = nullptr; // the free bytes of the current chunk are [cursor_, end_)
     std::byte* end_ = nullptr;    // a multiple of 16
-    std::uint64_t total_bytes_ = 0;
+    arena_tally tally_{};
     std::byte* newest_block_ = nullptr; // kept at check level on; nullptr: not known
-    std::uint64_t total_count_ = 0;     // not beside total_bytes_: g++ 12 would add the two as a vector
+    std::uint64_t total_bytes_ = 0;     // without the tally
+    std::uint64_t total_count_ = 0;
     std::byte* segment_ = nullptr;      // blocks in [segment_, cursor_) are newer than every mark
     std::uint64_t peak_live_bytes_ = 0; // as of the last time that live shrank
 
     arena_chunk* current_ = nullptr; // and below it the others in use
+    arena_chunk* parked_ = nullptr;  // the one below current_, where that was opened for one large block
     arena_chunk* spare_ = nullptr;   // in the order of their next use
     arena_frame* newest_mark_ = nullptr;
     arena_owned* owned_ = nullptr;  // newest first

@@ -11,13 +11,13 @@ usage arena::usage() const noexcept {
     now.live_bytes = live_bytes();
     now.live_count = live_count();
     now.peak_live_bytes = std::max(peak_live_bytes_, now.live_bytes);
-    now.total_bytes = total_bytes_;
-    now.total_count = total_count_;
+    now.total_bytes = total_bytes();
+    now.total_count = total_count();
     now.refused_count = refused_count_;
     now.held_bytes = held_bytes_;
     now.peak_held_bytes = peak_held_bytes_;
     now.held_count = held_count_;
-    now.free_bytes = static_cast<std::size_t>(end_ - cursor_) + spare_bytes_;
+    now.free_bytes = free_bytes();
     now.slack_bytes = now.held_bytes - now.free_bytes - now.live_bytes;
     now.limit_bytes = options_.limit_bytes;
     return now;
@@ -26,15 +26,15 @@ usage arena::usage() const noexcept {
 void arena::publish() noexcept {
     constexpr auto relaxed = std::memory_order_relaxed;
     const bool tell = published_.held.load(relaxed) != held_bytes_;
-    published_.total_bytes.store(total_bytes_, relaxed);
-    published_.total_count.store(total_count_, relaxed);
+    published_.total_bytes.store(total_bytes(), relaxed);
+    published_.total_count.store(total_count(), relaxed);
     published_.peak_live.store(std::max(peak_live_bytes_, live_bytes()), relaxed);
     published_.refused.store(refused_count_, relaxed);
     published_.held.store(held_bytes_, relaxed);
     published_.peak_held.store(peak_held_bytes_, relaxed);
     published_.held_count.store(held_count_, relaxed);
-    published_.free.store(static_cast<std::size_t>(end_ - cursor_) + spare_bytes_, relaxed);
-    published_.behind.store(static_cast<std::size_t>(end_ - cursor_), relaxed);
+    published_.free.store(free_bytes(), relaxed);
+    published_.behind.store(current_ ? current_->room() : 0, relaxed);
     if (tell) tell_client();
 }
 
@@ -104,6 +104,7 @@ void arena::check() const noexcept {
     expect(!current_ || (segment_ >= current_->begin() && segment_ <= cursor_),
            "the segment is not in the chunk");
     expect(cursor_ <= end_ && (!current_ || end_ <= current_->end), "the cursor is beyond the end");
+    expect(!parked_ || (current_ && parked_ == current_->older), "the parked chunk is not below the current");
     expect(live_bytes() >= live_count(), "fewer bytes live than blocks");
     const allot::usage now = usage();
     expect(now.live_bytes + now.free_bytes <= now.held_bytes, "more is live and free than held");
