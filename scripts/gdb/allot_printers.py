@@ -30,7 +30,7 @@ class Pool:
 
     def to_string(self):
         pool = self.value
-        live = count(pool["total_count_"]) - count(pool["freed_count_"])
+        live = count(pool["cut_count_"]) - count(pool["listed_count_"]) - (count(pool["newest_"]) != 0)
         return (f"pool '{text(pool['name_'])}': {live} of {count(pool['capacity_count_'])} slots of "
                 f"{count(pool['slot_']['size'])} bytes live, {count(pool['held_bytes_'])} bytes held in "
                 f"{count(pool['slab_count_'])} slabs")

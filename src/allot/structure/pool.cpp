@@ -35,6 +35,7 @@ pool::pool(const pool_options& options) noexcept
       slab_sizes_(options.slabs),
       slab_slot_count_(options.slab_slot_count),
       next_slab_bytes_(options.slabs.bytes_min) {
+    std::fill_n(inline_map_, inline_map_size, &detail::no_pool_slab);
     ALLOT_EXPECT(is_valid(options.slot), "pool '", name_.view(), "': a slot of ", options.slot.size,
                  " bytes (aligned to ", options.slot.align, ") cannot be");
 }
@@ -52,13 +53,10 @@ pool::~pool() {
 
 void* pool::allocate_new() noexcept {
     if constexpr (checks != check_level::off) {
-        while (live_count() != cut_count_) { // a waiting slab has a free slot
-            slab* const next = waiting_;
-            waiting_ = next->next_waiting;
-            next->is_waiting = false;
-            if (next == current_ || next->head == no_slot) continue;
-            make_current(next);
-            return try_allocate();
+        while (waiting_ != &detail::no_pool_slab) {
+            if (waiting_->head != no_slot) return try_allocate();
+            waiting_->is_waiting = false;
+            waiting_ = waiting_->next_waiting;
         }
     }
     void* const slot = cut();
@@ -71,49 +69,41 @@ void* pool::cut() noexcept {
     slab* const from = uncut_ ? uncut_ : grow(1);
     if (!from) return nullptr;
     std::byte* const slot = from->base + from->cut * stride_;
-    if constexpr (checks != check_level::off) {
-        from->links[from->cut] = live_slot;
-        if (from != current_) make_current(from);
-        ++cut_;
-    }
+    if constexpr (checks != check_level::off) from->links[from->cut] = live_slot;
     ++from->cut;
     if (from->cut == from->count) uncut_ = from->next_uncut;
     ++cut_count_;
-    ++total_count_;
     mark_fresh(slot, slot_.size);
     return slot;
 }
 
 void pool::deallocate_elsewhere(void* slot) noexcept {
     slab* const home = find(slot);
-    if (!home || home == current_) fatal_foreign(slot);
-    make_current(home);
-    deallocate(slot);
+    if (!home) fatal_foreign(slot);
+    const std::uint64_t at = slot_number(slot, *home);
+    if (at >= home->cut) fatal_foreign(slot);
+    take_back(slot, home, at);
 }
 
 void pool::expect_live(const void* slot) const noexcept {
     if constexpr (checks == check_level::off) return;
     const slab* const home = find(slot);
-    if (!home || !home->contains(slot, stride_, home->cut)) fatal_foreign(slot);
-    const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(slot) - home->base);
-    if (offset % stride_ != 0) fatal_foreign(slot);
-    if (home->links[offset / stride_] != live_slot) fatal_twice(slot);
+    const std::uint64_t at = home ? slot_number(slot, *home) : 0;
+    if (!home || at >= home->cut) fatal_foreign(slot);
+    if (home->links[at] != live_slot || slot == newest_) fatal_twice(slot);
 }
 
-void pool::make_current(slab* next) noexcept {
-    if (current_) {
-        current_->head = head_;
-        if (head_ != no_slot && !current_->is_waiting) {
-            current_->is_waiting = true;
-            current_->next_waiting = waiting_;
-            waiting_ = current_;
-        }
+void pool::settle() noexcept {
+    if (!newest_) return;
+    if constexpr (checks == check_level::off) {
+        allot::mark_live(newest_, sizeof(detail::free_slot));
+        free_ = ::new (newest_) detail::free_slot{free_};
+        ++listed_count_;
+        mark_dead(newest_, stride_);
+    } else {
+        list_newest();
     }
-    current_ = next;
-    base_ = next ? next->base : nullptr;
-    links_ = next ? next->links : nullptr;
-    head_ = next ? next->head : no_slot;
-    cut_ = next ? next->cut : 0;
+    newest_ = nullptr;
 }
 
 bool pool::is_filled(void* slot) const noexcept {
@@ -161,7 +151,7 @@ void pool::publish() noexcept {
     const bool tell = published_.held_bytes.load() != held_bytes_;
     published_.live.store(live_count());
     published_.peak.store(peak_count());
-    published_.total.store(total_count_);
+    published_.total.store(total_count());
     published_.refused.store(refused_count_);
     published_.capacity.store(capacity_count_);
     published_.held_bytes.store(held_bytes_);
@@ -205,7 +195,7 @@ allot::usage pool::usage_of(const counts& now) const noexcept {
 allot::usage pool::usage() const noexcept {
     return usage_of({.live = live_count(),
                      .peak = peak_count(),
-                     .total = total_count_,
+                     .total = total_count(),
                      .refused = refused_count_,
                      .capacity = capacity_count_,
                      .held_bytes = held_bytes_,

@@ -7,10 +7,9 @@
 // before it is handed out. Without a bound the pool grows slab by slab, each twice as large as the one before.
 // As a memory_source it serves every layout that fits a slot, and refuses the others.
 // Threads: compatible (one thread at a time). describe() from any, see there.
-// Cost: a pair takes 8 instructions at level off, where the list of free slots lies in the slots, and 31 at level
-// on, where it lies beside them (4 bytes more per slot) and each slot is looked at on its way in and out. At level
-// on a slot of another slab than the last one used takes a binary search more (churn of 10,000 slots: 132
-// against 29 at off). A slot's first time takes about 50. A slab takes 72 bytes for itself.
+// Cost: a pair takes 8 instructions at level off, where the list of free slots lies in the slots, and 40 at level
+// on, where it lies beside them (4 bytes more per slot), each slot finds its slab by a table, and is looked at on
+// its way in and out. A slot's first time takes about 50. A slab takes 72 bytes for itself, at level on 136.
 //
 // A slot counts as live with its whole size: what a smaller layout leaves unused is not slack.
 //
@@ -41,6 +40,7 @@
 #include <allot/structure/pool_slab.hpp>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace allot {
 
@@ -137,6 +137,9 @@ public:
 
 private:
     using index = std::uint32_t;
+    static constexpr std::size_t inline_slab_count = 4;
+    static constexpr std::size_t map_places_per_slab = 8;
+    static constexpr std::size_t inline_map_size = inline_slab_count * map_places_per_slab;
     static constexpr index no_slot = static_cast<index>(-1);
     static constexpr index live_slot = static_cast<index>(-2);    // the link of a slot that lives
     static constexpr std::uint64_t guard = 0xFFFF'FFFF'DDDD'DDDD; // fits a sign-extended 32-bit immediate
@@ -160,8 +163,13 @@ private:
 
     [[gnu::cold]] void* refuse(layout wanted) noexcept;
     [[gnu::cold]] void note_limit() noexcept;
-    [[gnu::noinline]] void* allocate_new() noexcept;                  // the list is empty
-    [[gnu::noinline]] void deallocate_elsewhere(void* slot) noexcept; // not of the current slab, or a bug
+    [[gnu::noinline]] void* allocate_new() noexcept; // the list is empty
+    // Another slab has the slot's place in the map, or it is a bug.
+    [[gnu::noinline]] void deallocate_elsewhere(void* slot) noexcept;
+    void take_back(void* slot, detail::pool_slab* home, std::uint64_t at) noexcept; // level on
+    void list_newest() noexcept; // at its slab's list; level on
+    void settle() noexcept;      // the newest goes to the others
+    std::uint64_t slot_number(const void* slot, const detail::pool_slab& home) const noexcept;
     [[noreturn, gnu::cold]] void fatal_twice(const void* slot) const noexcept;
     [[noreturn, gnu::cold]] void fatal_written(const void* slot) const noexcept;
     [[noreturn, gnu::cold]] void fatal_foreign(const void* address) const noexcept;
@@ -171,7 +179,8 @@ private:
     bool make_room_in_table() noexcept;
     detail::pool_slab* enter(void* block, std::uint64_t slot_count) noexcept;
     void give_up(detail::pool_slab* slab) noexcept;
-    void make_current(detail::pool_slab* slab) noexcept;
+    void map_all_slabs() noexcept;
+    bool map(detail::pool_slab* slab) noexcept;
     void count_free_slots_by_slab() noexcept;
     void drop_free_slots_of_empty_slabs() noexcept;
     void move_table(void* block, std::size_t slab_capacity) noexcept;
@@ -180,31 +189,44 @@ private:
     void check_free_slots() const noexcept;
     detail::pool_slab* find(const void* address) const noexcept;
     layout slab_layout(std::uint64_t slot_count) const noexcept;
+    layout table_layout(std::size_t slab_capacity) const noexcept;
     std::uint64_t slots_in(std::uint64_t bytes) const noexcept;
     void hold(std::uint64_t bytes) noexcept;
-    std::uint64_t live_count() const noexcept { return total_count_ - freed_count_; }
+    std::uint64_t live_count() const noexcept { return cut_count_ - listed_count_ - (newest_ ? 1 : 0); }
+    std::uint64_t total_count() const noexcept { return freed_count_ + live_count(); }
     std::uint64_t peak_count() const noexcept {
         return peak_cut_count_ > cut_count_ ? peak_cut_count_ : cut_count_;
     }
     void publish() noexcept;
     void tell_client() noexcept;
 
-    // Every slot that was ever cut from a slab is live or free, and a slot is cut only while none is free. So
-    //     live + free == cut_count_,  live == total_count_ - freed_count_,
-    // and the highest cut_count_ is the exact peak of live, at no cost.
+    // Every slot that was ever cut from a slab lives, is in a list, or is the newest free one; and a slot is cut only
+    // while none is free. So
+    //     live + listed_count_ + (newest_ ? 1 : 0) == cut_count_,  live + freed_count_ == total,
+    // and the highest cut_count_ is the exact peak of live, at no cost. A slot that goes and comes at once moves
+    // one counter.
     //
-    // Level off: free slots are a list through the slots, over all slabs. Level on: each slab has its list, of
-    // indices beside its slots, where no use after free can damage it; the current slab's lives here. Every
-    // other slab with free slots waits in waiting_.
-    detail::free_slot* free_ = nullptr; // level off
-    std::byte* base_ = nullptr;         // level on, as all to reciprocal_: the current slab's first slot,
-    index* links_ = nullptr;            // its links,
-    index head_ = no_slot;              // its first free slot,
-    std::uint64_t cut_ = 0;             // and how many of its slots were handed out at least once
+    // The slot given back last waits by itself: most often it is the next to go out, and then no step waits for the
+    // one before. When another comes back it joins the others:
+    //
+    // Level off: a list through the slots, over all slabs. Level on: each slab has its list, of indices beside
+    // its slots, where no use after free can damage it. A slab that was given a slot waits in waiting_ until its
+    // list is found empty. The link of a slot that lives, and of the newest, is live_slot.
+    //
+    // Addresses find their slab by map_: its place for a granule (a power of two of bytes, so small that a slab takes
+    // several) names the slab that has most of it. Where that is wrong, a binary search answers.
+    std::byte* newest_ = nullptr;
+    detail::free_slot* free_ = nullptr;                  // level off
+    index* newest_link_ = nullptr;                       // level on, as all to map_shift_
+    detail::pool_slab* newest_slab_ = nullptr;           //
+    detail::pool_slab* waiting_ = &detail::no_pool_slab; // stack of slabs
+    detail::pool_slab** map_ = inline_map_;              // map_mask_ + 1 of them
+    std::size_t map_mask_ = inline_map_size - 1;
+    unsigned map_shift_ = 0;
     std::size_t stride_;
     std::uint64_t reciprocal_; // 2^64 / stride_, rounded up
-    std::uint64_t total_count_ = 0;
     std::uint64_t freed_count_ = 0;
+    std::uint64_t listed_count_ = 0;
     layout slot_;
 
     const allot::name name_;
@@ -215,11 +237,8 @@ private:
     const slab_sizes slab_sizes_;
     const std::uint64_t slab_slot_count_;
 
-    static constexpr std::size_t inline_slab_count = 4;
-    detail::pool_slab* current_ = nullptr;
-    detail::pool_slab* waiting_ = nullptr; // stack of slabs, level on
-    detail::pool_slab* uncut_ = nullptr;   // stack of slabs with slots that were never handed out
-    detail::pool_slab* spare_ = nullptr;   // stack of records
+    detail::pool_slab* uncut_ = nullptr; // stack of slabs with slots that were never handed out
+    detail::pool_slab* spare_ = nullptr; // stack of records
     detail::pool_slab* records_ = inline_records_;
     detail::pool_slab_key* keys_ = inline_keys_; // slab_count_ of them, by address
     std::size_t slab_count_ = 0;
@@ -227,6 +246,8 @@ private:
     std::size_t record_count_ = 0; // records that were ever used: the first ones
     detail::pool_slab inline_records_[inline_slab_count];
     detail::pool_slab_key inline_keys_[inline_slab_count];
+    detail::pool_slab* inline_map_[inline_map_size];
+    std::size_t map_granule_count_ = 0; // in the map; at most so many as places
     std::size_t next_slab_bytes_;
     std::uint64_t capacity_count_ = 0;
     std::uint64_t cut_count_ = 0;
@@ -246,56 +267,98 @@ private:
 };
 
 inline void* pool::try_allocate() noexcept {
+    std::byte* slot = newest_;
     if constexpr (checks == check_level::off) {
-        detail::free_slot* const slot = free_;
-        if (!slot) [[unlikely]]
-            return allocate_new();
-        allot::mark_live(slot, sizeof *slot);
-        free_ = slot->next;
-        ++total_count_;
-        mark_fresh(slot, slot_.size);
-        return slot;
+        if (slot) {
+            newest_ = nullptr;
+        } else {
+            detail::free_slot* const listed = free_;
+            if (!listed) [[unlikely]]
+                return allocate_new();
+            allot::mark_live(listed, sizeof *listed);
+            free_ = listed->next;
+            --listed_count_;
+            slot = reinterpret_cast<std::byte*>(listed);
+        }
     } else {
-        const index at = head_;
-        if (at == no_slot) [[unlikely]]
-            return allocate_new();
-        head_ = links_[at];
-        links_[at] = live_slot;
-        std::byte* const slot = base_ + at * stride_;
+        if (slot) {
+            newest_ = nullptr;
+        } else {
+            detail::pool_slab* const from = waiting_;
+            const index at = from->head;
+            if (at == no_slot) [[unlikely]]
+                return allocate_new();
+            from->head = std::exchange(from->links[at], live_slot);
+            slot = from->base + at * stride_;
+            --listed_count_;
+        }
         if (!is_untouched(slot)) [[unlikely]]
             fatal_written(slot);
-        ++total_count_;
-        mark_fresh(slot, slot_.size);
-        return slot;
     }
+    mark_fresh(slot, slot_.size);
+    return slot;
+}
+
+// Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the quotient, and
+// its low half is below the reciprocal where the division leaves no rest. No address outside has a number < cut.
+inline std::uint64_t pool::slot_number(const void* slot, const detail::pool_slab& home) const noexcept {
+    const std::uint64_t offset =
+        reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(home.base);
+    __extension__ using wide = unsigned __int128;
+    const wide product = wide{offset} * reciprocal_;
+    return static_cast<std::uint64_t>(product) < reciprocal_ ? static_cast<std::uint64_t>(product >> 64)
+                                                             : static_cast<std::uint64_t>(-1);
+}
+
+inline void pool::list_newest() noexcept {
+    detail::pool_slab* const home = newest_slab_;
+    ++listed_count_;
+    *newest_link_ = home->head;
+    home->head = static_cast<index>(newest_link_ - home->links);
+    if (!home->is_waiting) {
+        home->is_waiting = true;
+        home->next_waiting = waiting_;
+        waiting_ = home;
+    }
+}
+
+inline void pool::take_back(void* slot, detail::pool_slab* home, std::uint64_t at) noexcept {
+    index* const link = home->links + at;
+    if (*link != live_slot || slot == newest_) [[unlikely]]
+        fatal_twice(slot);
+    __builtin_prefetch(slot, 1);
+    if (newest_) list_newest();
+    newest_ = static_cast<std::byte*>(slot);
+    newest_link_ = link;
+    newest_slab_ = home;
+    if constexpr (checks == check_level::on) {
+        mark_live(slot, sizeof guard); // the object may be smaller
+        std::memcpy(slot, &guard, sizeof guard);
+    }
+    mark_dead(slot, stride_);
+    ++freed_count_;
 }
 
 inline void pool::deallocate(void* slot) noexcept {
     if constexpr (checks == check_level::off) {
-        allot::mark_live(slot, sizeof(detail::free_slot)); // the object may be smaller
-        free_ = ::new (slot) detail::free_slot{free_};
+        std::byte* const before = newest_;
+        newest_ = static_cast<std::byte*>(slot);
+        __builtin_prefetch(slot, 1);
         mark_dead(slot, stride_);
+        ++freed_count_;
+        if (!before) return;
+        ++listed_count_;
+        allot::mark_live(before, sizeof(detail::free_slot)); // the object may be smaller
+        free_ = ::new (before) detail::free_slot{free_};
+        mark_dead(before, stride_);
     } else {
-        // Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the
-        // quotient, and its low half is below the reciprocal where the division leaves no rest.
-        const std::uint64_t offset =
-            reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(base_);
-        __extension__ using wide = unsigned __int128;
-        const wide product = wide{offset} * reciprocal_;
-        const std::uint64_t at = static_cast<std::uint64_t>(product >> 64);
-        if (static_cast<std::uint64_t>(product) >= reciprocal_ || at >= cut_) [[unlikely]]
+        detail::pool_slab* const home =
+            map_[(reinterpret_cast<std::uintptr_t>(slot) >> map_shift_) & map_mask_];
+        const std::uint64_t at = slot_number(slot, *home);
+        if (at >= home->cut) [[unlikely]]
             return deallocate_elsewhere(slot);
-        if (links_[at] != live_slot) [[unlikely]]
-            fatal_twice(slot);
-        links_[at] = head_;
-        head_ = static_cast<index>(at);
-        if constexpr (checks == check_level::on) {
-            mark_live(slot, sizeof guard); // the object may be smaller
-            std::memcpy(slot, &guard, sizeof guard);
-        }
-        mark_dead(slot, stride_);
+        take_back(slot, home, at);
     }
-    ++freed_count_;
 }
 
 } // namespace allot

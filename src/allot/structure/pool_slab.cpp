@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pool_slab.hpp>
+#include <bit>
 #include <memory>
 #include <span>
 #include <utility>
@@ -16,11 +17,13 @@ using key = detail::pool_slab_key;
 constexpr std::size_t link_bytes = checks == check_level::off ? 0 : sizeof(std::uint32_t);
 constexpr std::uint64_t slab_slot_bytes_max = gibibytes(4); // so that the division in deallocate() is exact
 
-constexpr layout table_layout(std::size_t slab_capacity) noexcept {
-    return {slab_capacity * (sizeof(slab) + sizeof(key)), alignof(slab)};
-}
-
 } // namespace
+
+// Records, keys, and at level on the map.
+layout pool::table_layout(std::size_t slab_capacity) const noexcept {
+    constexpr std::size_t map_bytes = checks == check_level::off ? 0 : map_places_per_slab * sizeof(slab*);
+    return {slab_capacity * (sizeof(slab) + sizeof(key) + map_bytes), alignof(slab)};
+}
 
 layout pool::slab_layout(std::uint64_t slot_count) const noexcept {
     const std::size_t slots = slot_count * (stride_ + link_bytes);
@@ -71,6 +74,7 @@ slab* pool::enter(void* block, std::uint64_t count) noexcept {
     auto* const base = static_cast<std::byte*>(block);
     *made = {.base = base,
              .links = reinterpret_cast<index*>(base + count * stride_),
+             .next_waiting = &detail::no_pool_slab,
              .next_uncut = uncut_,
              .count = static_cast<index>(count),
              .head = no_slot};
@@ -84,6 +88,7 @@ slab* pool::enter(void* block, std::uint64_t count) noexcept {
     std::copy_backward(place, end, end + 1);
     *place = now;
     ++slab_count_;
+    if (checks != check_level::off && !map(made)) map_all_slabs();
     capacity_count_ += count;
     hold(upstream_.good_size(slab_layout(count)));
     return made;
@@ -108,7 +113,9 @@ bool pool::make_room_in_table() noexcept {
 void pool::move_table(void* block, std::size_t slab_capacity) noexcept {
     auto* const records = static_cast<slab*>(block);
     key* const keys = reinterpret_cast<key*>(records + slab_capacity);
-    const auto moved = [&](slab* old) { return old ? records + (old - records_) : nullptr; };
+    const auto moved = [&](slab* old) {
+        return old && old != &detail::no_pool_slab ? records + (old - records_) : old;
+    };
     std::uninitialized_value_construct_n(records, slab_capacity);
     std::uninitialized_value_construct_n(keys, slab_capacity);
     for (std::size_t i = 0; i != record_count_; ++i) {
@@ -117,7 +124,7 @@ void pool::move_table(void* block, std::size_t slab_capacity) noexcept {
         records[i].next_uncut = moved(records_[i].next_uncut);
     }
     for (std::size_t i = 0; i != slab_count_; ++i) keys[i] = {keys_[i].first, moved(keys_[i].slab)};
-    current_ = moved(current_);
+    newest_slab_ = moved(newest_slab_);
     waiting_ = moved(waiting_);
     uncut_ = moved(uncut_);
     spare_ = moved(spare_);
@@ -125,6 +132,39 @@ void pool::move_table(void* block, std::size_t slab_capacity) noexcept {
     records_ = records;
     keys_ = keys;
     slab_capacity_ = slab_capacity;
+    if constexpr (checks != check_level::off) {
+        map_ = reinterpret_cast<slab**>(keys + slab_capacity);
+        map_mask_ = slab_capacity * map_places_per_slab - 1;
+        map_all_slabs();
+    }
+}
+
+void pool::map_all_slabs() noexcept {
+    bool fits = false;
+    for (map_shift_ = 0; !fits; ++map_shift_) {
+        std::size_t granule_count = 0;
+        for (const key& each : std::span(keys_, slab_count_))
+            granule_count += (each.slab->count * stride_ >> (map_shift_ + 1)) + 2;
+        fits = granule_count <= map_mask_ + 1;
+    }
+    map_granule_count_ = 0;
+    std::fill_n(map_, map_mask_ + 1, &detail::no_pool_slab);
+    for (const key& each : std::span(keys_, slab_count_)) map(each.slab);
+}
+
+// False: the map is too small for granules of this size.
+bool pool::map(slab* added) noexcept {
+    const auto first = reinterpret_cast<std::uintptr_t>(added->base);
+    const std::uintptr_t end = first + added->count * stride_;
+    map_granule_count_ += (added->count * stride_ >> map_shift_) + 2;
+    if (map_granule_count_ > map_mask_ + 1) return false;
+    const std::uintptr_t half = (std::uintptr_t{1} << map_shift_) / 2;
+    for (std::uintptr_t granule = first >> map_shift_; granule << map_shift_ < end; ++granule) {
+        const std::uintptr_t middle = (granule << map_shift_) + half;
+        slab*& place = map_[granule & map_mask_];
+        if (place == &detail::no_pool_slab || (first <= middle && middle < end)) place = added;
+    }
+    return true;
 }
 
 void pool::give_up_table() noexcept {
@@ -135,6 +175,8 @@ void pool::give_up_table() noexcept {
     records_ = inline_records_;
     keys_ = inline_keys_;
     slab_capacity_ = inline_slab_count;
+    map_ = inline_map_;
+    map_mask_ = inline_map_size - 1;
 }
 
 void pool::give_up_all() noexcept {
@@ -142,6 +184,7 @@ void pool::give_up_all() noexcept {
     spare_ = nullptr;
     record_count_ = 0;
     next_slab_bytes_ = slab_sizes_.bytes_min;
+    map_all_slabs();
 }
 
 void pool::give_up(slab* gone) noexcept {
@@ -186,17 +229,16 @@ bool pool::try_reserve(std::uint64_t slot_count) noexcept {
 std::uint64_t pool::trim() noexcept {
     const std::uint64_t before = held_bytes_;
     peak_cut_count_ = peak_count();
+    settle();
     count_free_slots_by_slab();
-    if constexpr (checks == check_level::off)
-        drop_free_slots_of_empty_slabs();
-    else
-        make_current(nullptr); // waiting_ is made anew below
-    waiting_ = nullptr;
+    if constexpr (checks == check_level::off) drop_free_slots_of_empty_slabs();
+    waiting_ = &detail::no_pool_slab;
     uncut_ = nullptr;
     key* kept = keys_;
     for (const key& each : std::span(keys_, slab_count_)) {
         slab* const now = each.slab;
         if (now->is_empty()) {
+            listed_count_ -= now->cut;
             give_up(now);
             continue;
         }
@@ -206,25 +248,28 @@ std::uint64_t pool::trim() noexcept {
         if (now->cut != now->count) now->next_uncut = std::exchange(uncut_, now);
     }
     slab_count_ = static_cast<std::size_t>(kept - keys_);
-    if (slab_count_ == 0) give_up_all();
+    if (slab_count_ == 0)
+        give_up_all();
+    else if (checks != check_level::off)
+        map_all_slabs();
     publish();
     return before - held_bytes_;
 }
 
 void pool::release() noexcept {
-    freed_count_ = total_count_;
+    freed_count_ += live_count();
+    listed_count_ = 0;
+    newest_ = nullptr;
     free_ = nullptr;
     peak_cut_count_ = peak_count();
-    waiting_ = nullptr;
+    waiting_ = &detail::no_pool_slab;
     uncut_ = nullptr;
-    make_current(nullptr);
     while (slab_count_ != 0) give_up(keys_[--slab_count_].slab);
     give_up_all();
     publish();
 }
 
 void pool::count_free_slots_by_slab() noexcept {
-    if (current_) current_->head = head_;
     for (std::size_t i = 0; i != slab_count_; ++i) {
         slab& each = *keys_[i].slab;
         each.free_count = 0;
@@ -268,14 +313,17 @@ void pool::check() const noexcept {
     ALLOT_EXPECT(capacity == capacity_count_ && cut == cut_count_, "pool: the count of slots is wrong");
     ALLOT_EXPECT(held == held_bytes_ && held <= limit_bytes_, "pool: the count of held bytes is wrong");
     ALLOT_EXPECT(capacity <= slot_count_max_, "pool: more slots than allowed");
-    ALLOT_EXPECT(live_count() <= cut && total_count_ >= peak_count(), "pool: the counts do not fit");
-    ALLOT_EXPECT(!current_ || cut_ == current_->cut, "pool: the current slab's copy is wrong");
+    ALLOT_EXPECT(listed_count_ + (newest_ ? 1 : 0) <= cut && total_count() >= peak_count(),
+                 "pool: the counts do not fit");
+    ALLOT_EXPECT(!newest_ || owns(newest_), "pool: the newest free slot is none");
     check_free_slots();
 }
 
 // Free lists lead through distinct slots that were cut, and to all that do not live.
 void pool::check_free_slots() const noexcept {
-    std::uint64_t count = 0;
+    std::uint64_t count = newest_ != nullptr;
+    ALLOT_EXPECT(checks == check_level::off || !newest_ || *newest_link_ == live_slot,
+                 "pool: the newest is listed");
     if constexpr (checks == check_level::off) {
         for (detail::free_slot* slot = free_; slot; slot = slot->next, ++count) {
             allot::mark_live(slot, sizeof *slot);
@@ -284,13 +332,13 @@ void pool::check_free_slots() const noexcept {
     } else {
         for (std::size_t i = 0; i != slab_count_; ++i) {
             const slab& each = *keys_[i].slab;
-            const index head = &each == current_ ? head_ : each.head;
             std::uint64_t here = 0;
-            for (index at = head; at != no_slot; at = each.links[at], ++here)
+            for (index at = each.head; at != no_slot; at = each.links[at], ++here)
                 ALLOT_EXPECT(at < each.cut && here < each.cut, "pool: a list of free slots is damaged");
-            const auto live = std::count(each.links, each.links + each.cut, live_slot);
-            ALLOT_EXPECT(here + static_cast<std::uint64_t>(live) == each.cut, "pool: a free slot is lost");
-            ALLOT_EXPECT(head == no_slot || &each == current_ || each.is_waiting, "pool: a slab is lost");
+            const auto live =
+                static_cast<std::uint64_t>(std::count(each.links, each.links + each.cut, live_slot));
+            ALLOT_EXPECT(here + live == each.cut, "pool: a free slot is lost");
+            ALLOT_EXPECT(each.head == no_slot || each.is_waiting, "pool: a slab is lost");
             count += here;
         }
     }
