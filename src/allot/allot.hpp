@@ -68,6 +68,7 @@
 #include <allot/structure/cow.hpp>
 #include <allot/structure/demand.hpp>
 #include <allot/structure/lazy_buffer.hpp>
+#include <allot/structure/maybe_owned.hpp>
 #include <allot/structure/object_pool.hpp>
 #include <allot/structure/module_arenas.hpp>
 #include <allot/structure/operation_context.hpp>
