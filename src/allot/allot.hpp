@@ -78,4 +78,7 @@
 #include <allot/structure/scratch.hpp>
 #include <allot/structure/slot_handle.hpp>
 #include <allot/structure/slot_map.hpp>
+#include <allot/structure/soa.hpp>
+#include <allot/structure/soa_column.hpp>
+#include <allot/structure/soa_row.hpp>
 #include <allot/structure/typed_pool.hpp>

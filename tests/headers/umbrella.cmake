@@ -2,7 +2,7 @@
 # which come along where they are needed: those that put everything into allot::detail, and the few named here. testing
 # is included by tests, one by one.
 set(inner eh_frame unwind_rules arena_inline object_pool_inline object_pool_parts)
-list(APPEND inner slot_map_table)
+list(APPEND inner slot_map_table soa_inline soa_memory)
 cmake_minimum_required(VERSION 3.25)
 
 file(READ ${SRC}/allot/allot.hpp umbrella)
