@@ -1,7 +1,7 @@
 // Many threads build in one arena; when all are done it is reset. An iteration is one allocation of a thread, its
 // share of the reset, or of freeing all, included. Sizes as of a request (50 % of 16 to 47 bytes, 38 % of 48 to
 // 175, 12 % of 256 to 767); the first 8 bytes of each block are written. A frame is 10,000 blocks of each thread,
-// with two barriers at its end.
+// with two barriers at its end, which weigh in the rows of two threads.
 // Unfair to the mallocs: they serve blocks that could be freed one by one; each thread frees its own. Unfair to
 // std::pmr: it is not for threads, and so stands behind a mutex, with a first buffer that is never too small.
 #include <allot/source/malloc_source.hpp>
@@ -139,6 +139,15 @@ void run(benchmark::State& state) {
     if (thread == 0) common::arena.reset();
 }
 
+void pair(benchmark::State& state) {
+    ours common;
+    for (auto _ : state) {
+        void* const block = common.take(0, 64);
+        benchmark::DoNotOptimize(block);
+        common.arena.deallocate(block, 64);
+    }
+}
+
 template <class Arena>
 void add(const std::string& peer) {
     for (int threads = 1; threads <= threads_max; ++threads)
@@ -167,6 +176,7 @@ int main(int argc, char** argv) {
 #ifdef ALLOT_HAS_TBB
     add<by_heap<tbb_heap>>("tbb scalable_malloc");
 #endif
+    benchmark::RegisterBenchmark("concurrent_arena/pair/threads:1/allot", pair);
     benchmark::Initialize(&argc, argv);
     benchmark::RunSpecifiedBenchmarks();
 }
