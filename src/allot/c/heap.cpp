@@ -73,7 +73,15 @@ public:
             if (tag_source* const gone = each.load(std::memory_order_relaxed)) drop(gone);
     }
 
-    tag_source* try_source(std::uint16_t whose) noexcept;
+    // Without a call for the tags that were used here before.
+    bool is_tag(std::uint16_t whose) const noexcept {
+        return whose < tag::count_max &&
+               (sources_[whose].load(std::memory_order_relaxed) || whose < tag::count());
+    }
+    tag_source* try_source(std::uint16_t whose) noexcept {
+        tag_source* const there = sources_[whose].load(std::memory_order_acquire);
+        return there ? there : try_make_source(whose);
+    }
     void* try_allocate(std::uint16_t whose, layout wanted) noexcept;
     void* try_resize(void* block, std::size_t new_size) noexcept;
     void free(void* block, const allot_tag* claimed) noexcept;
@@ -87,6 +95,7 @@ public:
     }
 
 private:
+    [[gnu::noinline]] tag_source* try_make_source(std::uint16_t whose) noexcept;
     static head* head_of(void* block) noexcept { return static_cast<head*>(block) - 1; }
     static std::size_t offset_of(std::size_t align) noexcept { return std::max(align, sizeof(head)); }
     static layout whole(const head& it) noexcept {
@@ -117,16 +126,14 @@ private:
     std::atomic<tag_source*> sources_[tag::count_max] = {}; // by the tag's index
 };
 
-tag_source* c_heap::try_source(std::uint16_t whose) noexcept {
-    std::atomic<tag_source*>& place = sources_[whose];
-    if (tag_source* const there = place.load(std::memory_order_acquire)) [[likely]]
-        return there;
+tag_source* c_heap::try_make_source(std::uint16_t whose) noexcept {
     if (!books_.try_open(tag::at(whose))) return nullptr;
     void* const memory = upstream_.try_allocate(layout_of<tag_source>());
     if (!memory) return nullptr;
     auto* const made = ::new (memory) tag_source(books_, tag::at(whose), below_);
     tag_source* first = nullptr;
-    if (place.compare_exchange_strong(first, made, std::memory_order_acq_rel, std::memory_order_acquire))
+    if (sources_[whose].compare_exchange_strong(first, made, std::memory_order_acq_rel,
+                                                std::memory_order_acquire))
         return made;
     drop(made); // another thread was first
     return first;
@@ -213,7 +220,8 @@ constexpr const char* no_tag = "a number that is no tag";
 
 void* allocate(allot_heap* from, allot_tag whose, layout wanted) noexcept {
     if (!from) return detail::fail_empty(ALLOT_BAD_ARGUMENT, no_heap);
-    if (whose >= tag::count()) return detail::fail_empty(ALLOT_BAD_ARGUMENT, no_tag);
+    if (!from->it.is_tag(whose)) [[unlikely]]
+        return detail::fail_empty(ALLOT_BAD_ARGUMENT, no_tag);
     wanted.size += wanted.size == 0;
     return detail::noting_shortage(from->it.try_allocate(whose, wanted));
 }
