@@ -51,14 +51,15 @@ placement_decision placement::decide(layout wanted, const placement_class& kind)
 
 placed_block placement::try_allocate(layout wanted, const placement_class& kind) noexcept {
     wanted.size += wanted.size == 0;
-    placement_decision made = decide_by_class(wanted, kind);
-    if (goes_inline(wanted, kind)) {
+    const bool wants_inline = goes_inline(wanted, kind);
+    if (wants_inline) {
         if (void* const address = inline_buffer_.try_allocate(wanted)) {
             count({home::inline_buffer, placement_reason::size});
             return {address, wanted, &inline_buffer_};
         }
-        made.why = placement_reason::no_room;
     }
+    placement_decision made = decide_by_class(wanted, kind);
+    if (wants_inline) made.why = placement_reason::no_room;
     memory_source& from = source_of(made.home, kind);
     void* const address = from.try_allocate(wanted);
     if (address) count(made);
