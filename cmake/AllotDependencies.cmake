@@ -58,6 +58,10 @@ if(ALLOT_BUILD_TOOL)
   endif()
 endif()
 
+# Headers alone: the library picks its loops itself, so that nothing is linked.
+find_path(ALLOT_HIGHWAY_INCLUDE hwy/highway.h)
+mark_as_advanced(ALLOT_HIGHWAY_INCLUDE)
+
 if(ALLOT_BUILD_TESTS)
   find_package(GTest QUIET)
   allot_pkg(libunwind)
@@ -84,6 +88,7 @@ function(allot_feature_summary)
   add_feature_info(tool ALLOT_BUILD_TOOL "the recorder and the command allot")
   allot_feature(debug-information PkgConfig::libdw "functions, inlined frames, file and line in reports (libdw)")
   allot_feature(rust-demangling allot_iberty "names of Rust symbols in reports (libiberty)")
+  add_feature_info(simd ALLOT_HIGHWAY_INCLUDE "loops over texts for each kind of processor (Highway)")
   add_feature_info(tests ALLOT_BUILD_TESTS "the tests")
   if(ALLOT_BUILD_TESTS)
     allot_feature(stack-oracle PkgConfig::libunwind "stacks compared with an independent unwinder (libunwind)")

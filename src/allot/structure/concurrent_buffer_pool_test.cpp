@@ -290,8 +290,9 @@ TEST(concurrent_buffer_pool, never_holds_more_than_its_limit_with_eight_threads)
             const buffer two = pool.try_acquire({.bytes = random() % 9000});
         }
     });
-    const std::uint64_t magazines = pool.usage().held_bytes - pool.usage().free_bytes;
-    EXPECT_LE(upstream.usage().peak_live_bytes, limit + magazines);
+    // Without it these threads would hold 200 kB and more; the magazines come on top of it.
+    EXPECT_LE(upstream.usage().peak_live_bytes, limit + kibibytes(24));
+    EXPECT_LE(pool.usage().peak_held_bytes, limit + kibibytes(24));
     pool.check();
 }
 
