@@ -8,7 +8,10 @@ using detail::arena_chunk;
 using detail::arena_frame;
 
 arena::arena(const arena_options& options) noexcept : options_(options) {
-    if (!options_.upstream) options_.upstream = &default_source();
+    if (!options_.upstream) {
+        options_.upstream = &default_source();
+        options_.huge_pages = true; // which it serves with pages of the system, and huge ones where it can
+    }
     ALLOT_EXPECT(options.chunk_bytes_min <= options.chunk_bytes_max, "arena '", options.name.view(),
                  "': chunks of ", options.chunk_bytes_max, " bytes at most and of ", options.chunk_bytes_min,
                  " at least");

@@ -61,8 +61,9 @@ struct arena_options {
     memory_source* upstream = nullptr;     // borrowed; nullptr: default_source()
     std::span<std::byte> first_chunk = {}; // borrowed, used first; ignored below 256 bytes
     std::size_t chunk_bytes_min = kibibytes(4);
-    std::size_t chunk_bytes_max = mebibytes(1);        // each chunk is twice the one before, up to this
-    bool huge_pages = false;                           // chunks of 2 MiB or more are aligned to 2 MiB
+    std::size_t chunk_bytes_max = mebibytes(2); // each chunk is twice the one before, up to this
+    bool huge_pages =
+        false; // chunks of 2 MiB or more are aligned to 2 MiB; over default_source() they always are
     std::uint64_t limit_bytes = usage::unlimited;      // held at most
     std::uint64_t retain_bytes_max = usage::unlimited; // kept by reset() at most, besides the first chunk
     bulk_observer* above = nullptr;                    // borrowed; all blocks go through it

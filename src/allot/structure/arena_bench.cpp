@@ -4,7 +4,9 @@
 // Unfair to std::pmr: it gets a first buffer as large as the largest lifetime, so that its release() keeps
 // memory; without one it would go to malloc at each reset. Unfair to LLVM: its Reset() keeps the first slab
 // (1 MiB) alone. Unfair to malloc: it serves blocks that could be freed one by one. Unfair to ours: it
-// counts bytes and blocks, checks its limit, and has a name; none of the others does.
+// counts bytes and blocks, checks its limit, and has a name; none of the others does. `cold` keeps chunks for the next
+// arena as malloc does for the peers'; `growing` gives the process nothing that it had before.
+#include <allot/source/chunk_cache_source.hpp>
 #include <allot/source/malloc_source.hpp>
 #include <allot/structure/arena.hpp>
 
@@ -13,9 +15,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <malloc.h>
 #include <memory_resource>
 #include <random>
 #include <string>
+#include <support/scaling.hpp>
 #include <vector>
 #include <zstd.h>
 
@@ -87,6 +91,24 @@ struct ours {
     allot::arena arena{{.upstream = &heap, .chunk_bytes_min = 16384}};
     void* take(std::size_t size) { return arena.allocate(allot::layout{size, align}); }
     void reset() { arena.reset(); }
+};
+
+struct ours_by_default { // chunks from the default source: from its cache, and as huge pages
+    allot::arena arena;
+    void* take(std::size_t size) { return arena.allocate(allot::layout{size, align}); }
+    void reset() { arena.reset(); }
+};
+
+// A program that parses large files keeps chunks for them: 16 MiB, as malloc does on its own.
+struct ours_by_cache {
+    static allot::chunk_cache_source& chunks() {
+        static allot::malloc_source heap;
+        static allot::chunk_cache_source cache(
+            heap, {.thread_kept_bytes_max = 16 << 20, .kept_bytes_max = 16 << 20});
+        return cache;
+    }
+    allot::arena arena{{.upstream = &chunks(), .chunk_bytes_min = 16384}};
+    void* take(std::size_t size) { return arena.allocate(allot::layout{size, align}); }
 };
 
 struct ours_by_pmr : ours {
@@ -175,6 +197,59 @@ void warm(benchmark::State& state, const std::vector<sizes>& (*workload)()) {
         }
 }
 
+// Every field of an object is written; its size is known where it is made.
+struct node {
+    node* next;
+    std::uint64_t key;
+    double weight;
+    std::uint32_t kind;
+    std::uint32_t line;
+};
+
+template <class Arena>
+[[gnu::noinline]] node* make_list(Arena& arena, std::uint32_t count) {
+    node* first = nullptr;
+    for (std::uint32_t i = 0; i != count; ++i)
+        first = ::new (arena.take(sizeof(node))) node{first, i, 0.5, 7, i};
+    return first;
+}
+
+template <class Arena>
+void typed(benchmark::State& state) {
+    constexpr std::uint32_t count = 1000;
+    Arena arena;
+    while (state.KeepRunningBatch(count)) {
+        benchmark::DoNotOptimize(make_list(arena, count));
+        benchmark::ClobberMemory();
+        arena.reset();
+    }
+}
+
+// Memory that the process does not have yet: what an allocator kept goes back to the system before each.
+template <class Arena>
+void grow(benchmark::State& state) {
+    constexpr std::uint32_t count = (64 << 20) / 32;
+    while (state.KeepRunningBatch(count)) {
+        state.PauseTiming();
+        ::malloc_trim(0);
+        {
+            Arena arena;
+            state.ResumeTiming();
+            for (std::uint32_t i = 0; i != count; ++i)
+                *static_cast<volatile std::uint64_t*>(arena.take(32)) = i;
+            state.PauseTiming();
+        }
+        state.ResumeTiming();
+    }
+}
+
+// A thread's own arena in each of two threads.
+template <class Arena>
+void warm_in_two(benchmark::State& state) {
+    warm<Arena>(state, request100);
+    allot::bench::note_scaling(state);
+}
+
 template <class Arena>
 void cold(benchmark::State& state) {
     while (state.KeepRunningBatch(count_of(ast())))
@@ -192,11 +267,20 @@ void add(const std::string& peer) {
     benchmark::RegisterBenchmark(name("ast touch8").c_str(), warm<Arena>, ast);
     benchmark::RegisterBenchmark(name("fixed32").c_str(), warm<Arena>, fixed32);
     benchmark::RegisterBenchmark(name("request100").c_str(), warm<Arena>, request100);
+    benchmark::RegisterBenchmark(name("typed writes").c_str(), typed<Arena>);
+    benchmark::RegisterBenchmark(("arena/request100/threads:2/" + peer).c_str(), warm_in_two<Arena>)
+        ->Threads(2)
+        ->UseRealTime();
 }
 
 template <class Arena>
 void add_cold(const std::string& peer) {
     benchmark::RegisterBenchmark(("arena/cold/threads:1/" + peer).c_str(), cold<Arena>);
+}
+
+template <class Arena>
+void add_fresh(const std::string& peer) {
+    benchmark::RegisterBenchmark(("arena/growing to 64 MiB fresh/threads:1/" + peer).c_str(), grow<Arena>);
 }
 
 } // namespace
@@ -205,16 +289,21 @@ int main(int argc, char** argv) {
     add<ours>("allot");
     add<by_std_pmr>("std::pmr");
     add<by_malloc>("malloc");
-    add_cold<ours>("allot");
+    add_cold<ours_by_cache>("allot");
+    add_fresh<ours_by_default>("allot");
     add_cold<by_std_pmr_cold>("std::pmr");
     add_cold<by_malloc>("malloc");
+    add_fresh<by_std_pmr_cold>("std::pmr");
+    add_fresh<by_malloc>("malloc");
 #ifdef ALLOT_HAS_FOONATHAN
     add<by_foonathan<lifetime_bytes_max>>("foonathan");
     add_cold<by_foonathan<1 << 16>>("foonathan");
+    add_fresh<by_foonathan<1 << 16>>("foonathan");
 #endif
 #ifdef ALLOT_HAS_LLVM
     add<by_llvm>("llvm");
     add_cold<by_llvm>("llvm");
+    add_fresh<by_llvm>("llvm");
 #endif
     const std::string by_pmr = "arena/through std::pmr::memory_resource/threads:1/";
     benchmark::RegisterBenchmark((by_pmr + "allot").c_str(), warm<ours_by_pmr>, ast);
