@@ -26,7 +26,7 @@
 //     assert(request.usage().live_count == 3);
 //     request.reset(); // all is dead, every chunk is kept for the next request
 //
-// Fatal, at check level on (the last always):
+// Fatal, at check level on (the last two always):
 //     allot: fatal: arena 'NAME': ADDRESS (N bytes) is not a live block of this arena
 //     allot: fatal: arena 'NAME': ADDRESS is given back with N bytes and has M
 //     allot: fatal: arena 'NAME': rewind to a mark that is dead or of another arena
@@ -35,6 +35,7 @@
 //     allot: fatal: arena 'NAME': reset (or release, move, end) with N open scopes
 //     allot: fatal: arena 'NAME': reset (or release, rewind) by a destructor that the arena runs
 //     allot: fatal: arena 'NAME': an alignment of N is not a power of two
+//     allot: fatal: arena 'NAME': absorbs 'NAME' of another upstream (or bulk_observer)
 //     allot: fatal: arena 'NAME': chunks of M bytes at most and of N at least
 #pragma once
 
@@ -147,6 +148,13 @@ public:
     void reset() noexcept;               // keeps chunks up to retain_bytes_max
     void release() noexcept;             // gives all chunks upstream
 
+    // Takes over all of the other's blocks and destructors, with the chunks that they stand in, as if they had
+    // been allocated here just now: they end with what is open here, and may be given back here. `from` is as
+    // after a reset, its marks dead; a first chunk goes along while blocks stand in it. Nothing is copied.
+    // Both arenas must be the calling thread's for the time of the call. False, and nothing changed, where
+    // this arena's limit has no room for the chunks (which is noted as a refusal).
+    [[nodiscard]] bool try_absorb(arena& from) noexcept;
+
     // Numbers. Exact for the owner; describe() is for the others.
     allot::usage usage() const noexcept;
     std::uint64_t reset_count() const noexcept { return reset_count_; }
@@ -213,6 +221,9 @@ private:
     detail::arena_chunk* unlink_spare(detail::arena_chunk** link) noexcept;
     void give_upstream(detail::arena_chunk* chunk) noexcept;
     void trim_spares(std::uint64_t keep_bytes_max) noexcept;
+    bool at_beginning() const noexcept;
+    void take_books(arena& from) noexcept;
+    void take_chunks(arena& from) noexcept;
     bool honour_wish() noexcept; // whether it gave anything upstream
     void refuse(layout wanted) noexcept;
     static error refusal_error() noexcept; // last_refusal() in words

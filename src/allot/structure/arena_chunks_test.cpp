@@ -4,6 +4,7 @@
 
 #include <allot/core/client.h>
 #include <allot/source/default_source.hpp>
+#include <allot/source/malloc_source.hpp>
 #include <allot/source/null_source.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/failing_source.hpp>
@@ -142,7 +143,8 @@ TEST(arena_chunks, are_aligned_to_huge_pages_where_that_is_wished) {
     arena large({.chunk_bytes_min = mebibytes(2), .chunk_bytes_max = mebibytes(4), .huge_pages = true});
     auto* const first = static_cast<std::byte*>(large.allocate(1));
     EXPECT_TRUE(is_aligned(first - sizeof(detail::arena_chunk), mebibytes(2)));
-    arena plain({.chunk_bytes_min = mebibytes(2), .chunk_bytes_max = mebibytes(4)});
+    malloc_source heap;
+    arena plain({.upstream = &heap, .chunk_bytes_min = mebibytes(2), .chunk_bytes_max = mebibytes(4)});
     auto* const other = static_cast<std::byte*>(plain.allocate(1));
     EXPECT_FALSE(is_aligned(other - sizeof(detail::arena_chunk), mebibytes(2)));
 }
