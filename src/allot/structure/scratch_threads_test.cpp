@@ -114,7 +114,7 @@ TEST(scratch_threads, works_in_the_child_of_a_fork_while_threads_are_in_scopes) 
     std::atomic<bool> done = false;
     std::vector<std::thread> threads;
     for (unsigned t = 0; t < 3; ++t)
-        threads.emplace_back([&] {
+        threads.emplace_back([&, t] {
             while (!done) operate(arenas, 3, t);
         });
     scratch mine(arenas);
