@@ -18,6 +18,7 @@
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/concurrent_arena.hpp>
+#include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/operation_context.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/scratch.hpp>
@@ -176,11 +177,23 @@ const part all_structures[] = {
      }},
 };
 
+const part all_fixed_structures[] = {
+    {"concurrent_bounded_pool",
+     [](stack& tower) {
+         constexpr layout slot{.size = 4096, .align = 64};
+         tower.put_source<concurrent_bounded_pool>(
+             concurrent_bounded_pool_options{.slot = slot, .slot_count = 400, .upstream = &tower.top()});
+         tower.limits.size_max = slot.size;
+         tower.limits.align_max = slot.align;
+     }},
+};
+
 } // namespace
 
 std::span<const part> bases() { return all_bases; }
 std::span<const part> decorators() { return all_decorators; }
 std::span<const part> structures() { return all_structures; }
+std::span<const part> fixed_structures() { return all_fixed_structures; }
 
 std::vector<std::string> stack::take_down() {
     std::vector<std::string> left;

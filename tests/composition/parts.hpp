@@ -31,6 +31,8 @@ struct part {
 std::span<const part> bases();      // take memory from the system, or from nowhere
 std::span<const part> decorators(); // over any source
 std::span<const part> structures(); // over any source, and sources themselves
+// These take one block for good, so that they are in no stack in which limits move.
+std::span<const part> fixed_structures();
 
 class stack {
 public:

@@ -2,7 +2,6 @@
 // structures an auditing_source sees what they do to their upstream.
 #include "parts.hpp"
 
-#include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/concurrent_pool.hpp>
 
 #include <gtest/gtest.h>
@@ -19,15 +18,6 @@ part named(std::span<const part> parts, std::string_view stem) {
     ADD_FAILURE() << "no part " << stem;
     return parts[0];
 }
-
-// Takes one block for good, so that it is no part of the stacks in which limits move.
-const part bounded{"concurrent_bounded_pool", [](stack& tower) {
-                       constexpr layout slot{.size = 4096, .align = 64};
-                       tower.put_source<concurrent_bounded_pool>(concurrent_bounded_pool_options{
-                           .slot = slot, .slot_count = 400, .upstream = &tower.top()});
-                       tower.limits.size_max = slot.size;
-                       tower.limits.align_max = slot.align;
-                   }};
 
 const part shared{"concurrent_pool", [](stack& tower) {
                       constexpr layout slot{.size = 4096, .align = 64};
@@ -51,7 +41,8 @@ std::vector<subject> all_subjects() {
     for (const part& each : composition::decorators())
         all.push_back({std::string(each.stem) + "_over_malloc", {malloc, auditing, each}});
     for (const part& each : composition::structures()) all.push_back({each.stem, {malloc, auditing, each}});
-    all.push_back({bounded.stem, {malloc, auditing, bounded}});
+    for (const part& each : composition::fixed_structures())
+        all.push_back({each.stem, {malloc, auditing, each}});
     all.push_back({shared.stem, {malloc, auditing, shared}});
     return all;
 }

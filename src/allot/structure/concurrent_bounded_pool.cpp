@@ -70,6 +70,9 @@ void concurrent_bounded_pool::take_block() noexcept {
         return;
     }
     words_ = reinterpret_cast<word*>(block);
+    home_mask_ = static_cast<std::uint32_t>(std::bit_floor(word_count_) - 1);
+    if (home_mask_ >= detail::thread_slot_count)
+        home_shift_ = static_cast<unsigned>(std::bit_width(home_mask_ / detail::thread_slot_count));
     base_ = block + words_bytes();
     for (std::uint64_t i = 0; i != word_count_; ++i) {
         word* const made = ::new (static_cast<void*>(words_ + i)) word;

@@ -130,9 +130,9 @@ private:
     bool fits(layout wanted) const noexcept {
         return wanted.size <= slot_.size && wanted.align <= slot_.align;
     }
-    word& home() const noexcept {                                          // spreads threads over the words
-        const std::uint32_t spread = detail::thread_slot() * 0x9E37'79B1u; // 2^32 / golden ratio
-        return words_[(std::uint64_t{spread} * word_count_) >> 32];
+    word&
+    home() const noexcept { // spreads threads over the words; what is read after an atomic write waits for it
+        return words_[(detail::thread_slot() << home_shift_) & home_mask_];
     }
     static std::uint32_t free_bits(std::uint64_t state) noexcept { return static_cast<std::uint32_t>(state); }
     std::byte* slot_at(std::uint64_t index) const noexcept { return base_ + index * stride_; }
@@ -165,6 +165,8 @@ private:
     word* words_ = nullptr;
     std::byte* base_ = nullptr; // the first slot
     std::uint64_t word_count_ = 0;
+    std::uint32_t home_mask_ = 0; // a power of two, not above word_count_, less 1
+    unsigned home_shift_ = 0;
     std::uint64_t slot_count_ = 0;
     std::size_t stride_;
     std::uint64_t reciprocal_; // 2^64 / stride_, rounded up; 0: the block is too large for it

@@ -48,7 +48,7 @@ namespace allot {
 // slot at the least.
 struct slab_sizes {
     std::size_t bytes_min = kibibytes(4);
-    std::size_t bytes_max = mebibytes(1);
+    std::size_t bytes_max = mebibytes(2); // huge pages, from default_source() and page_source
 };
 inline constexpr slab_sizes node_slabs{.bytes_min = kibibytes(4), .bytes_max = kibibytes(4)};
 inline constexpr slab_sizes edge_slabs{.bytes_min = kibibytes(8), .bytes_max = kibibytes(8)};

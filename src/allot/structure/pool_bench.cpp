@@ -9,6 +9,8 @@
 
 #include <cstdlib>
 #include <memory_resource>
+#include <optional>
+#include <support/loaded_malloc.hpp>
 #include <vector>
 
 #if __has_include(<boost/pool/pool.hpp>)
@@ -102,6 +104,34 @@ void churn(benchmark::State& state, std::size_t count) {
     for (void* slot : slots) pool.release(slot);
 }
 
+// A block on a cache line of its own comes and goes.
+struct aligned_allot {
+    void* acquire() { return slots.allocate(); }
+    void release(void* slot) { slots.deallocate(slot); }
+    allot::pool slots{{.slot = {.size = size, .align = 64}}};
+};
+struct aligned_malloc {
+    void* acquire() { return std::aligned_alloc(64, size); }
+    void release(void* slot) { std::free(slot); }
+};
+std::optional<allot::bench::loaded_malloc> mimalloc;
+struct aligned_mimalloc {
+    void* acquire() { return mimalloc->allocate_aligned(64, size); }
+    void release(void* slot) { mimalloc->release(slot); }
+};
+
+template <class With>
+void aligned_pair(benchmark::State& state) {
+    With pool;
+    std::uint64_t value = 0;
+    for (auto _ : state) {
+        void* const slot = pool.acquire();
+        touch(slot, ++value);
+        benchmark::DoNotOptimize(slot);
+        pool.release(slot);
+    }
+}
+
 template <class With>
 void add(const std::string& peer) {
     const auto name = [&](const char* workload) {
@@ -116,6 +146,17 @@ void add(const std::string& peer) {
 } // namespace
 
 int main(int count, char** words) {
+    mimalloc = allot::bench::load_malloc("mimalloc");
+    benchmark::RegisterBenchmark("aligned/64-byte pair/threads:1/allot", aligned_pair<aligned_allot>);
+    benchmark::RegisterBenchmark("aligned/64-byte pair/threads:1/aligned_alloc",
+                                 aligned_pair<aligned_malloc>);
+    if (mimalloc)
+        benchmark::RegisterBenchmark("aligned/64-byte pair/threads:1/mimalloc",
+                                     aligned_pair<aligned_mimalloc>);
+    benchmark::RegisterBenchmark("pool with statistics/lifo1/threads:1/allot", lifo1<with_allot>);
+#ifdef ALLOT_HAS_BOOST_POOL
+    benchmark::RegisterBenchmark("pool with statistics/lifo1/threads:1/boost::pool", lifo1<with_boost>);
+#endif
     add<with_allot>("allot");
     add<with_malloc>("malloc");
     add<with_pmr>("std::pmr");

@@ -25,9 +25,14 @@ layout pool::table_layout(std::size_t slab_capacity) const noexcept {
     return {slab_capacity * (sizeof(slab) + sizeof(key) + map_bytes), alignof(slab)};
 }
 
+// Where less than a slot is missing, the slab is rounded up to a power of two: a chunk that chunk_cache_source keeps,
+// and from 2 MiB on whole huge pages.
 layout pool::slab_layout(std::uint64_t slot_count) const noexcept {
     const std::size_t slots = slot_count * (stride_ + link_bytes);
-    return {slots, slot_.align};
+    const std::size_t rounded = std::bit_ceil(slots);
+    if (rounded < kibibytes(4) || rounded - slots >= stride_ + link_bytes) return {slots, slot_.align};
+    const std::size_t align = std::max(slot_.align, alignof(std::max_align_t));
+    return {rounded, rounded >= mebibytes(2) ? std::max(align, mebibytes(2)) : align};
 }
 
 std::uint64_t pool::slots_in(std::uint64_t bytes) const noexcept { return bytes / (stride_ + link_bytes); }
