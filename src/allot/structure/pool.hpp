@@ -9,7 +9,8 @@
 // Threads: compatible (one thread at a time). describe() from any, see there.
 // Cost: a pair takes 8 instructions at level off, where the list of free slots lies in the slots, and 40 at level
 // on, where it lies beside them (4 bytes more per slot), each slot finds its slab by a table, and is looked at on
-// its way in and out. A slot's first time takes about 50. A slab takes 72 bytes for itself, at level on 136.
+// its way in and out. A slot's first time takes about 50. A slab takes 72 bytes for itself, at level on 200, from
+// 16 KiB on up to 584.
 //
 // A slot counts as live with its whole size: what a smaller layout leaves unused is not slack.
 //
@@ -138,8 +139,10 @@ public:
 private:
     using index = std::uint32_t;
     static constexpr std::size_t inline_slab_count = 4;
-    static constexpr std::size_t map_places_per_slab = 8;
-    static constexpr std::size_t inline_map_size = inline_slab_count * map_places_per_slab;
+    static constexpr std::size_t map_places_min =
+        16; // for each slab; there are a few times more than granules
+    static constexpr std::size_t map_places_max = 64; // where slabs are large
+    static constexpr std::size_t inline_map_size = inline_slab_count * map_places_min;
     static constexpr index no_slot = static_cast<index>(-1);
     static constexpr index live_slot = static_cast<index>(-2);    // the link of a slot that lives
     static constexpr std::uint64_t guard = 0xFFFF'FFFF'DDDD'DDDD; // fits a sign-extended 32-bit immediate
@@ -181,15 +184,16 @@ private:
     void give_up(detail::pool_slab* slab) noexcept;
     void map_all_slabs() noexcept;
     bool map(detail::pool_slab* slab) noexcept;
+    std::size_t granule_count(const detail::pool_slab& slab) const noexcept;
     void count_free_slots_by_slab() noexcept;
     void drop_free_slots_of_empty_slabs() noexcept;
-    void move_table(void* block, std::size_t slab_capacity) noexcept;
+    void move_table(void* block, std::size_t slab_capacity, std::size_t map_places) noexcept;
     void give_up_table() noexcept;
     void give_up_all() noexcept;
     void check_free_slots() const noexcept;
     detail::pool_slab* find(const void* address) const noexcept;
     layout slab_layout(std::uint64_t slot_count) const noexcept;
-    layout table_layout(std::size_t slab_capacity) const noexcept;
+    layout table_layout(std::size_t slab_capacity, std::size_t map_places) const noexcept;
     std::uint64_t slots_in(std::uint64_t bytes) const noexcept;
     void hold(std::uint64_t bytes) noexcept;
     std::uint64_t live_count() const noexcept { return cut_count_ - listed_count_ - (newest_ ? 1 : 0); }
@@ -214,7 +218,7 @@ private:
     // list is found empty. The link of a slot that lives, and of the newest, is live_slot.
     //
     // Addresses find their slab by map_: its place for a granule (a power of two of bytes, so small that a slab takes
-    // several) names the slab that has most of it. Where that is wrong, a binary search answers.
+    // several) names the slab that has most of it. Where that is wrong, or granules share a place, a binary search answers.
     std::byte* newest_ = nullptr;
     detail::free_slot* free_ = nullptr;                  // level off
     index* newest_link_ = nullptr;                       // level on, as all to map_shift_
@@ -247,7 +251,8 @@ private:
     detail::pool_slab inline_records_[inline_slab_count];
     detail::pool_slab_key inline_keys_[inline_slab_count];
     detail::pool_slab* inline_map_[inline_map_size];
-    std::size_t map_granule_count_ = 0; // in the map; at most so many as places
+    std::size_t map_places_ = map_places_min; // for each slab of slab_capacity_
+    std::size_t map_granule_count_ = 0;       // in the map
     std::size_t next_slab_bytes_;
     std::uint64_t capacity_count_ = 0;
     std::uint64_t cut_count_ = 0;

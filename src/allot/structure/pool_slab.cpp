@@ -20,8 +20,8 @@ constexpr std::uint64_t slab_slot_bytes_max = gibibytes(4); // so that the divis
 } // namespace
 
 // Records, keys, and at level on the map.
-layout pool::table_layout(std::size_t slab_capacity) const noexcept {
-    constexpr std::size_t map_bytes = checks == check_level::off ? 0 : map_places_per_slab * sizeof(slab*);
+layout pool::table_layout(std::size_t slab_capacity, std::size_t map_places) const noexcept {
+    const std::size_t map_bytes = checks == check_level::off ? 0 : map_places * sizeof(slab*);
     return {slab_capacity * (sizeof(slab) + sizeof(key) + map_bytes), alignof(slab)};
 }
 
@@ -101,7 +101,9 @@ slab* pool::enter(void* block, std::uint64_t count) noexcept {
 
 bool pool::make_room_in_table() noexcept {
     if (slab_count_ < slab_capacity_) return true;
-    const layout wanted = table_layout(2 * slab_capacity_);
+    const std::size_t places =
+        std::clamp(std::bit_floor(next_slab_bytes_ / kibibytes(1)), map_places_min, map_places_max);
+    const layout wanted = table_layout(2 * slab_capacity_, places);
     const std::uint64_t charge = upstream_.good_size(wanted);
     if (charge > limit_bytes_ - held_bytes_) {
         note_limit();
@@ -110,12 +112,12 @@ bool pool::make_room_in_table() noexcept {
     void* const block = upstream_.try_allocate(wanted);
     if (!block) return false;
     hold(charge);
-    move_table(block, 2 * slab_capacity_);
+    move_table(block, 2 * slab_capacity_, places);
     return true;
 }
 
 // Every record gets a new address.
-void pool::move_table(void* block, std::size_t slab_capacity) noexcept {
+void pool::move_table(void* block, std::size_t slab_capacity, std::size_t map_places) noexcept {
     auto* const records = static_cast<slab*>(block);
     key* const keys = reinterpret_cast<key*>(records + slab_capacity);
     const auto moved = [&](slab* old) {
@@ -137,23 +139,28 @@ void pool::move_table(void* block, std::size_t slab_capacity) noexcept {
     records_ = records;
     keys_ = keys;
     slab_capacity_ = slab_capacity;
+    map_places_ = map_places;
     if constexpr (checks != check_level::off) {
         map_ = reinterpret_cast<slab**>(keys + slab_capacity);
-        map_mask_ = slab_capacity * map_places_per_slab - 1;
+        map_mask_ = slab_capacity * map_places - 1;
         map_all_slabs();
     }
 }
 
+std::size_t pool::granule_count(const slab& of) const noexcept {
+    const auto first = reinterpret_cast<std::uintptr_t>(of.base);
+    return ((first + of.count * stride_ - 1) >> map_shift_) - (first >> map_shift_) + 1;
+}
+
+// With the smallest granules that leave most of the places empty, so that few share one: two for a slab at least.
 void pool::map_all_slabs() noexcept {
-    bool fits = false;
-    for (map_shift_ = 0; !fits; ++map_shift_) {
-        std::size_t granule_count = 0;
-        for (const key& each : std::span(keys_, slab_count_))
-            granule_count += (each.slab->count * stride_ >> (map_shift_ + 1)) + 2;
-        fits = granule_count <= map_mask_ + 1;
+    std::fill_n(map_, map_mask_ + 1, &detail::no_pool_slab);
+    for (map_shift_ = 0;; ++map_shift_) {
+        map_granule_count_ = 0;
+        for (const key& each : std::span(keys_, slab_count_)) map_granule_count_ += granule_count(*each.slab);
+        if (map_granule_count_ <= (map_mask_ + 1) / 8) break;
     }
     map_granule_count_ = 0;
-    std::fill_n(map_, map_mask_ + 1, &detail::no_pool_slab);
     for (const key& each : std::span(keys_, slab_count_)) map(each.slab);
 }
 
@@ -161,8 +168,8 @@ void pool::map_all_slabs() noexcept {
 bool pool::map(slab* added) noexcept {
     const auto first = reinterpret_cast<std::uintptr_t>(added->base);
     const std::uintptr_t end = first + added->count * stride_;
-    map_granule_count_ += (added->count * stride_ >> map_shift_) + 2;
-    if (map_granule_count_ > map_mask_ + 1) return false;
+    map_granule_count_ += granule_count(*added);
+    if (map_granule_count_ > (map_mask_ + 1) / 8) return false;
     const std::uintptr_t half = (std::uintptr_t{1} << map_shift_) / 2;
     for (std::uintptr_t granule = first >> map_shift_; granule << map_shift_ < end; ++granule) {
         const std::uintptr_t middle = (granule << map_shift_) + half;
@@ -174,7 +181,7 @@ bool pool::map(slab* added) noexcept {
 
 void pool::give_up_table() noexcept {
     if (records_ == inline_records_) return;
-    const layout given = table_layout(slab_capacity_);
+    const layout given = table_layout(slab_capacity_, map_places_);
     held_bytes_ -= upstream_.good_size(given);
     upstream_.deallocate(records_, given);
     records_ = inline_records_;
@@ -182,6 +189,7 @@ void pool::give_up_table() noexcept {
     slab_capacity_ = inline_slab_count;
     map_ = inline_map_;
     map_mask_ = inline_map_size - 1;
+    map_places_ = map_places_min;
 }
 
 void pool::give_up_all() noexcept {
@@ -314,7 +322,7 @@ void pool::check() const noexcept {
         cut += each.cut;
         held += upstream_.good_size(slab_layout(each.count));
     }
-    if (records_ != inline_records_) held += upstream_.good_size(table_layout(slab_capacity_));
+    if (records_ != inline_records_) held += upstream_.good_size(table_layout(slab_capacity_, map_places_));
     ALLOT_EXPECT(capacity == capacity_count_ && cut == cut_count_, "pool: the count of slots is wrong");
     ALLOT_EXPECT(held == held_bytes_ && held <= limit_bytes_, "pool: the count of held bytes is wrong");
     ALLOT_EXPECT(capacity <= slot_count_max_, "pool: more slots than allowed");

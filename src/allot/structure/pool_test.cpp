@@ -109,7 +109,7 @@ TEST(pool, serves_the_nodes_of_a_container) {
         for (int i = 0; i != 1000; ++i) numbers.push_back(i);
         EXPECT_EQ(nodes.usage().live_count, 1000);
         EXPECT_LE(nodes.usage().held_bytes / nodes.usage().held_count,
-                  kibibytes(4) + 2 * 136); // records double
+                  kibibytes(4) + 2 * 200); // records double
     }
     EXPECT_EQ(nodes.usage().live_count, 0);
 }
