@@ -56,7 +56,9 @@ inline void expect_malloc_of_libc() {
 
 // Does not come back, unless it was tried already.
 inline void start_anew_with_static_tls() {
-    if (std::getenv("GLIBC_TUNABLES")) return;
+    const char* const preloaded = std::getenv("LD_PRELOAD");
+    const bool in_valgrind = preloaded && std::strstr(preloaded, "vgpreload"); // which starts nothing anew
+    if (in_valgrind || std::getenv("GLIBC_TUNABLES")) return;
     std::vector<char> words;
     if (std::FILE* const file = std::fopen("/proc/self/cmdline", "r")) {
         for (int each; (each = std::fgetc(file)) != EOF;) words.push_back(static_cast<char>(each));
