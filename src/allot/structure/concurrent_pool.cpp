@@ -31,6 +31,7 @@ constexpr std::uint32_t magazine_slots(const concurrent_pool_options& options) n
 concurrent_pool::concurrent_pool(const concurrent_pool_options& options) noexcept
     : stride_(stride_of(slot_layout(options))),
       reciprocal_(static_cast<std::uint64_t>(-1) / stride_ + 1),
+      guard_(reciprocal_ * 0x9E37'79B9'7F4A'7C15 ^ reinterpret_cast<std::uintptr_t>(this)),
       slot_(slot_layout(options)),
       name_(options.name),
       observer_(options.observer),
@@ -79,26 +80,27 @@ void* concurrent_pool::allocate_new() noexcept {
         count = std::min<std::uint64_t>(record.count - record.cut, cache_.magazine_items());
         first = reinterpret_cast<std::byte*>(slabs_.range(from).first) + record.cut * stride_;
         record.cut += count;
+        slabs_.set_bytes(from, record.cut * stride_);
         peak_cut_count_.raise(cut_count_.add(count));
         first_count_.add(1);
     }
-    for (std::uint64_t i = count; i-- > 1;)
-        if (!cache_.try_put(first + i * stride_)) fatal_no_magazine();
-    if constexpr (checks != check_level::off)
-        state_ref(*state_of(first)).store(live, std::memory_order_relaxed);
+    for (std::uint64_t i = count; i-- > 1;) {
+        std::byte* const slot = first + i * stride_;
+        if constexpr (checks == check_level::on) watch(slot);
+        if constexpr (checks != check_level::off) mark_dead(slot, stride_); // at level full that fills it
+        if (!cache_.try_put(slot)) fatal_no_magazine();
+    }
+    if constexpr (checks != check_level::off) mark_out(first); // it may hold the guard of an earlier pool
     mark_fresh(first, slot_.size);
     return first;
 }
 
 // Remembers the slab in this thread's cell.
-std::uint8_t* concurrent_pool::look_up_state(const void* slot) noexcept {
+void concurrent_pool::look_up(const void* slot) noexcept {
     const std::uint64_t version = slabs_.version();
     const detail::slab_range home = slabs_.find(slot);
-    if (!home) fatal_foreign(slot);
-    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(slot) - home.first;
-    if (offset % stride_ != 0) fatal_foreign(slot);
+    if (!home || (reinterpret_cast<std::uintptr_t>(slot) - home.first) % stride_ != 0) fatal_foreign(slot);
     cache_.note({home.first, home.bytes, version});
-    return reinterpret_cast<std::uint8_t*>(home.first + home.bytes + offset / stride_);
 }
 
 bool concurrent_pool::is_filled(void* slot) const noexcept {
@@ -108,8 +110,7 @@ bool concurrent_pool::is_filled(void* slot) const noexcept {
     return std::all_of(bytes, bytes + stride_, [](std::byte each) { return each == dead_fill; });
 }
 
-void concurrent_pool::fatal_not_live(const void* slot, std::uint8_t was) const noexcept {
-    if (was == never_out) fatal({"concurrent_pool '", name_.view(), "': ", slot, " is no slot of this pool"});
+void concurrent_pool::fatal_twice(const void* slot) const noexcept {
     fatal({"concurrent_pool '", name_.view(), "': slot ", slot, " given back twice"});
 }
 

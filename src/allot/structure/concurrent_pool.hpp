@@ -7,13 +7,14 @@
 // and observer.
 // Each thread keeps some free slots in two magazines; full ones cross threads whole, so that what one thread only
 // takes and another only gives back goes round at two locks for each magazine. A thread's newest free slot is its
-// next. Slots that an ended thread kept are found again. No slot is touched before it is handed out.
+// next. Slots that an ended thread kept are found again. No slot is touched before it is handed out, but at level on,
+// where a magazine's worth is.
 // As a memory_source it serves every layout that fits a slot, and refuses the others.
 // Threads: any. Construction and destruction need quiet; the destructor may run while slots lie in the magazines of
 // threads that run on. Fork: the child may use the pool; a slot that another thread had just in hand is not found
 // again there.
 // Cost: about 10 instructions each way at level off, no lock and no atomic read-modify-write; the slot itself is not
-// touched. At level on about 30, and a byte more per slot. A lock each way once per magazine. 1.3 KiB for itself, two
+// touched. At level on a pair takes about twice as many. A lock each way once per magazine. 1.3 KiB for itself, two
 // magazines of up to 2 KiB for each thread, and 8 bytes per slot for magazines.
 // Counting what is live and total costs nothing: both lie in one word with what a magazine needs anyway.
 //
@@ -28,8 +29,8 @@
 //     concurrent_pool 'NAME': a block of N bytes (aligned to N) is larger than its slots of N bytes (aligned to N)
 //     concurrent_pool 'NAME': a slot of N bytes (aligned to N) cannot be [at level off, too]
 //     concurrent_pool 'NAME': upstream 'NAME' is not for many threads [at level off, too]
-// At level on the first 8 bytes of a free slot are watched, at level full all of them. Two threads that give the
-// same slot back at the very same instant are caught at level full only.
+// At level on the first 8 bytes of a free slot are watched, at level full all of them. What two threads give back at
+// the very same instant is seen as a write when it is handed out again.
 //
 //     concurrent_pool jobs({.name = "jobs", .slot = {.size = 64}, .slot_count_max = 2});
 //     void* first = jobs.allocate();
@@ -126,11 +127,11 @@ public:
     // Whether the address lies in one of the slots, live or not.
     bool owns(const void* address) const noexcept;
     // Aborts as deallocate() would, unless the slot lives. Does nothing at level off.
-    void expect_live(const void* slot) noexcept {
+    void expect_live(void* slot) noexcept {
         if constexpr (checks == check_level::off) return;
-        const std::uint8_t now = state_ref(*state_of(slot)).load(std::memory_order_relaxed);
-        if (now != live) [[unlikely]]
-            fatal_not_live(slot, now);
+        expect_slot(slot);
+        if (first_of(slot) == guard_of(slot)) [[unlikely]]
+            fatal_twice(slot);
     }
     layout slot() const noexcept { return slot_; }
     std::size_t stride() const noexcept { return stride_; }                 // from one slot to the next
@@ -145,18 +146,34 @@ public:
     void check() const noexcept;
 
 private:
-    static constexpr std::uint64_t guard = 0xFFFF'FFFF'DDDD'DDDD; // fits a sign-extended 32-bit immediate
-
     bool fits(layout wanted) const noexcept {
         return wanted.size <= slot_.size && wanted.align <= slot_.align;
     }
-    // What is kept of each slot beside the slabs' slots, level on.
-    enum state : std::uint8_t { never_out, live, free };
-    using state_ref = std::atomic_ref<std::uint8_t>;
-    std::uint8_t* state_of(const void* slot) noexcept;
+    // Level on: lies in the first 8 bytes of every free slot, and in none that lives. At level full all of a free
+    // slot's bytes are 0xDD.
+    std::uint64_t guard_of(const void* slot) const noexcept {
+        if constexpr (checks == check_level::full) return 0xDDDD'DDDD'DDDD'DDDD;
+        return reinterpret_cast<std::uintptr_t>(slot) ^ guard_;
+    }
+    static std::uint64_t first_of(void* slot) noexcept {
+        std::uint64_t first = 0;
+        mark_live(slot, sizeof first); // the object may be smaller
+        std::memcpy(&first, slot, sizeof first);
+        return first;
+    }
+    void watch(void* slot) noexcept {
+        const std::uint64_t guard = guard_of(slot);
+        mark_live(slot, sizeof guard);
+        std::memcpy(slot, &guard, sizeof guard);
+    }
+    void mark_out(void* slot) noexcept {
+        const std::uint64_t live = ~guard_of(slot);
+        mark_live(slot, sizeof live);
+        std::memcpy(slot, &live, sizeof live);
+    }
+    void expect_slot(const void* address) noexcept;
     void check_out(void* slot) noexcept;
     void check_in(void* slot) noexcept;
-    bool is_untouched(void* slot) const noexcept;
     bool is_filled(void* slot) const noexcept;
 
     void* do_try_allocate(layout wanted) noexcept override { return concurrent_pool::try_allocate(wanted); }
@@ -174,8 +191,8 @@ private:
 
     [[gnu::cold]] void* refuse(layout wanted) noexcept;
     [[gnu::cold, gnu::noinline]] void* allocate_new() noexcept; // this thread finds no free slot
-    [[gnu::noinline]] std::uint8_t* look_up_state(const void* slot) noexcept;
-    [[noreturn, gnu::cold]] void fatal_not_live(const void* slot, std::uint8_t was) const noexcept;
+    [[gnu::noinline]] void look_up(const void* slot) noexcept;  // fatal where it is none
+    [[noreturn, gnu::cold]] void fatal_twice(const void* slot) const noexcept;
     [[noreturn, gnu::cold]] void fatal_written(const void* slot) const noexcept;
     [[noreturn, gnu::cold]] void fatal_foreign(const void* address) const noexcept;
     [[noreturn, gnu::cold]] void fatal_no_magazine() const noexcept;
@@ -191,6 +208,7 @@ private:
 
     std::size_t stride_;
     std::uint64_t reciprocal_; // 2^64 / stride_, rounded up
+    std::uint64_t guard_;
     layout slot_;
     const allot::name name_;
     allot::observer* observer_; // borrowed
@@ -212,53 +230,31 @@ private:
     std::uint64_t client_id_ = 0; // under `allot run`; 0: never told
 };
 
-// This thread's cell notes the slab that it met last: first slot, bytes, and slabs_.version() then.
-inline std::uint8_t* concurrent_pool::state_of(const void* slot) noexcept {
+// This thread's cell notes the slab that it met last: first slot, bytes of cut slots, and slabs_.version() then.
+inline void concurrent_pool::expect_slot(const void* address) noexcept {
     const detail::magazine_cell& own = cache_.cell();
-    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(slot) - own.note[0];
+    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(address) - own.note[0];
     if (offset >= own.note[1] || own.note[2] != slabs_.version()) [[unlikely]]
-        return look_up_state(slot);
-    // Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the
-    // quotient, and its low half is below the reciprocal where the division leaves no rest.
-    __extension__ using wide = unsigned __int128;
-    const wide product = wide{offset} * reciprocal_;
-    if (static_cast<std::uint64_t>(product) >= reciprocal_) [[unlikely]]
-        fatal_foreign(slot);
-    return reinterpret_cast<std::uint8_t*>(own.note[0] + own.note[1] +
-                                           static_cast<std::uint64_t>(product >> 64));
-}
-
-inline bool concurrent_pool::is_untouched(void* slot) const noexcept {
-    if constexpr (checks == check_level::full) return is_filled(slot);
-    std::uint64_t first = 0;
-    mark_live(slot, sizeof first);
-    std::memcpy(&first, slot, sizeof first);
-    return first == guard;
+        return look_up(address);
+    // Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's low half is below the
+    // reciprocal where the division leaves no rest.
+    if (offset * reciprocal_ >= reciprocal_) [[unlikely]]
+        fatal_foreign(address);
 }
 
 inline void concurrent_pool::check_out(void* slot) noexcept {
-    const state_ref now(*state_of(slot));
-    if (now.load(std::memory_order_relaxed) == free && !is_untouched(slot)) [[unlikely]]
+    const bool untouched = checks == check_level::full ? is_filled(slot) : first_of(slot) == guard_of(slot);
+    if (!untouched) [[unlikely]]
         fatal_written(slot);
-    now.store(live, std::memory_order_relaxed);
+    mark_out(slot);
 }
 
+// A slot that was written to while it was free may come back twice here; then it is seen on its way out.
 inline void concurrent_pool::check_in(void* slot) noexcept {
-    const state_ref now(*state_of(slot));
-    std::uint8_t was = live;
-    if constexpr (checks == check_level::full) {
-        was = now.exchange(free, std::memory_order_relaxed);
-    } else {
-        was = now.load(std::memory_order_relaxed);
-        if (was == live) [[likely]]
-            now.store(free, std::memory_order_relaxed);
-    }
-    if (was != live) [[unlikely]]
-        fatal_not_live(slot, was);
-    if constexpr (checks == check_level::on) {
-        mark_live(slot, sizeof guard); // the object may be smaller
-        std::memcpy(slot, &guard, sizeof guard);
-    }
+    expect_slot(slot);
+    if (first_of(slot) == guard_of(slot)) [[unlikely]]
+        fatal_twice(slot);
+    if constexpr (checks == check_level::on) watch(slot);
 }
 
 } // namespace allot

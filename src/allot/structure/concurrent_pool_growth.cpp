@@ -9,23 +9,22 @@
 namespace allot {
 namespace {
 
-constexpr std::size_t state_bytes = checks == check_level::off ? 0 : 1; // per slot
-constexpr std::uint64_t slab_slot_bytes_max = gibibytes(4); // so that the division in state_of() is exact
+constexpr std::uint64_t slab_slot_bytes_max = gibibytes(4); // so that the division in expect_slot() is exact
 
 } // namespace
 
 layout concurrent_pool::slab_layout(std::uint64_t slot_count) const noexcept {
-    return {slot_count * (stride_ + state_bytes), slot_.align};
+    return {slot_count * stride_, slot_.align};
 }
 
 // Slots for the next slab: as many as wanted, or as the sizes of slabs suggest, where the limits have room.
 std::uint64_t concurrent_pool::count_for(std::uint64_t slot_count_wanted) const noexcept {
     const std::uint64_t divisible = std::max<std::uint64_t>(slab_slot_bytes_max / stride_, 1);
-    const std::uint64_t fitting = std::max(next_slab_bytes_ / (stride_ + state_bytes), slot_count_wanted);
+    const std::uint64_t fitting = std::max(next_slab_bytes_ / stride_, slot_count_wanted);
     std::uint64_t count = std::min({fitting, divisible, slot_count_max_ - slabs_.slot_count()});
     while (count > 1 && upstream_.good_size(slab_layout(count)) > upstream_.room_bytes())
         count = std::min(count - std::max<std::uint64_t>(count / 8, 1),
-                         std::max<std::uint64_t>(upstream_.room_bytes() / (stride_ + state_bytes), 1));
+                         std::max<std::uint64_t>(upstream_.room_bytes() / stride_, 1));
     return count;
 }
 
@@ -46,11 +45,9 @@ bool concurrent_pool::grow(std::uint64_t slot_count_wanted) noexcept {
     }
     if (!block) return false;
     next_slab_bytes_ = std::clamp(next_slab_bytes_ * 2, slab_sizes_.bytes_min, slab_sizes_.bytes_max);
-    const std::uint64_t slot_bytes = count * stride_;
-    std::memset(static_cast<std::byte*>(block) + slot_bytes, never_out, count * state_bytes);
-    // Poisoned, not filled: no slot is touched before it is handed out.
-    if constexpr (poisons) detail::mark_dead(block, slot_bytes, false);
-    slabs_.insert({reinterpret_cast<std::uintptr_t>(block), slot_bytes}, count);
+    // Poisoned, not filled: no slot is touched before it is cut.
+    if constexpr (poisons) detail::mark_dead(block, count * stride_, false);
+    slabs_.insert(reinterpret_cast<std::uintptr_t>(block), count);
     slab_count_.add(1);
     tell_client();
     return true;
@@ -129,28 +126,29 @@ void concurrent_pool::release() noexcept {
 
 void concurrent_pool::check() const noexcept {
     cache_.check();
-    std::uint64_t capacity = 0, cut = 0, live_states = 0;
+    std::uint64_t capacity = 0, cut = 0, live = 0;
     for (std::size_t i = 0; i != slabs_.size(); ++i) {
         const auto& each = slabs_.at(i);
         const detail::slab_range range = slabs_.range(i);
         ALLOT_EXPECT(i == 0 || slabs_.range(i - 1).first < range.first,
                      "concurrent_pool: slabs are not in order");
-        ALLOT_EXPECT(each.cut <= each.count && range.bytes == each.count * stride_,
+        ALLOT_EXPECT(each.cut <= each.count && range.bytes == each.cut * stride_,
                      "concurrent_pool: a slab's numbers are wrong");
         capacity += each.count;
         cut += each.cut;
-        if constexpr (checks != check_level::off) {
-            const auto* const states = reinterpret_cast<const std::uint8_t*>(range.first + range.bytes);
-            live_states += static_cast<std::uint64_t>(std::count(states, states + each.count, live));
-        }
+        if constexpr (checks != check_level::off && !poisons)
+            for (std::uint64_t at = 0; at != range.bytes; at += stride_) {
+                auto* const slot = reinterpret_cast<void*>(range.first + at);
+                live += first_of(slot) != guard_of(slot);
+            }
     }
     ALLOT_EXPECT(capacity == slabs_.slot_count() && capacity <= slot_count_max_,
                  "concurrent_pool: the count of slots is wrong");
     ALLOT_EXPECT(cut == cut_count_.load(), "concurrent_pool: the count of cut slots is wrong");
     ALLOT_EXPECT(upstream_.held_bytes() <= upstream_.limit_bytes(),
                  "concurrent_pool: more held than allowed");
-    if constexpr (checks != check_level::off)
-        ALLOT_EXPECT(live_states == usage().live_count, "concurrent_pool: the count of live slots is wrong");
+    if constexpr (checks != check_level::off && !poisons) // else looking would change the marks
+        ALLOT_EXPECT(live == usage().live_count, "concurrent_pool: the count of live slots is wrong");
 }
 
 } // namespace allot

@@ -140,18 +140,22 @@ bool concurrent_pool_slabs::try_make_room() noexcept {
     return true;
 }
 
-void concurrent_pool_slabs::insert(slab_range added, std::uint64_t slot_count) noexcept {
+void concurrent_pool_slabs::set_bytes(std::size_t index, std::uint64_t bytes) noexcept {
+    table_.load(std::memory_order_relaxed)->keys[index].bytes.store(bytes, std::memory_order_release);
+}
+
+void concurrent_pool_slabs::insert(std::uintptr_t first, std::uint64_t slot_count) noexcept {
     table& now = *table_.load(std::memory_order_relaxed);
     const std::size_t count = size();
     std::size_t place = count;
     begin_change();
-    for (; place != 0 && range(place - 1).first > added.first; --place) {
+    for (; place != 0 && range(place - 1).first > first; --place) {
         now.keys[place].first.store(range(place - 1).first, std::memory_order_release);
         now.keys[place].bytes.store(range(place - 1).bytes, std::memory_order_release);
         now.records[place] = now.records[place - 1];
     }
-    now.keys[place].first.store(added.first, std::memory_order_release);
-    now.keys[place].bytes.store(added.bytes, std::memory_order_release);
+    now.keys[place].first.store(first, std::memory_order_release);
+    now.keys[place].bytes.store(0, std::memory_order_release);
     now.records[place] = {.count = slot_count};
     now.size.store(count + 1, std::memory_order_release);
     end_change();

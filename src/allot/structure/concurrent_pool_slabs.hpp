@@ -45,7 +45,7 @@ private:
 
 struct slab_range {
     std::uintptr_t first = 0; // first slot
-    std::uint64_t bytes = 0;  // of slots; their states follow, at level on
+    std::uint64_t bytes = 0;  // of slots that were cut
     explicit operator bool() const noexcept { return bytes != 0; }
 };
 
@@ -63,7 +63,7 @@ public:
     concurrent_pool_slabs(const concurrent_pool_slabs&) = delete;
     concurrent_pool_slabs& operator=(const concurrent_pool_slabs&) = delete;
 
-    slab_range find(const void* address) const noexcept; // empty: in none
+    slab_range find(const void* address) const noexcept; // empty: in no slot that was cut
     // Changes when a slab goes.
     std::uint64_t version() const noexcept { return version_.load(std::memory_order_relaxed); }
     std::uint64_t slot_count() const noexcept { return slot_count_.load(std::memory_order_relaxed); }
@@ -76,7 +76,8 @@ public:
     std::size_t with_uncut() const noexcept;                  // one with slots that were never cut, or size()
     // Room for one more, so that insert() cannot fail. False on upstream's shortage.
     bool try_make_room() noexcept;
-    void insert(slab_range added, std::uint64_t slot_count) noexcept;
+    void insert(std::uintptr_t first, std::uint64_t slot_count) noexcept;
+    void set_bytes(std::size_t index, std::uint64_t bytes) noexcept;
     void erase(std::size_t index) noexcept;
 
 private:
