@@ -60,6 +60,21 @@ TEST(thread_slots, has_none_for_a_thread_whose_thread_local_objects_are_destroye
     EXPECT_EQ(at_the_end, 0u);
 }
 
+TEST(thread_slots, lends_the_slot_of_an_ended_thread_and_of_no_other) {
+    const std::uint32_t mine = take_thread_slot();
+    std::uint32_t ended = 0;
+    std::thread([&] { ended = take_thread_slot(); }).join();
+    EXPECT_FALSE(try_borrow_thread_slot(mine));
+    ASSERT_TRUE(try_borrow_thread_slot(ended));
+    EXPECT_FALSE(try_borrow_thread_slot(ended));
+    std::uint32_t other = 0;
+    std::thread([&] { other = take_thread_slot(); }).join();
+    EXPECT_NE(other, ended);
+    return_thread_slot(ended);
+    std::thread([&] { other = take_thread_slot(); }).join();
+    EXPECT_EQ(other, ended);
+}
+
 TEST(fork_mutex, is_not_waited_for_by_its_holder_nor_beyond_the_deadline) {
     fork_mutex mutex;
     const fork_mutex::guard hold(mutex);

@@ -175,6 +175,30 @@ TEST(concurrent_pool, trims_slabs_without_a_live_slot_and_no_others) {
     slots.check();
 }
 
+// A slab may come to lie where another one was, but with its slots elsewhere.
+TEST(concurrent_pool, forgets_a_slab_that_went) {
+    struct shifting final : memory_source {
+        void* do_try_allocate(layout wanted) noexcept override {
+            if (wanted.size != 1024) return default_source().try_allocate(wanted); // no slab
+            return bytes.data() + (shift += 8);
+        }
+        void do_give_back(void* address, layout given) noexcept override {
+            if (given.size != 1024) default_source().deallocate(address, given);
+        }
+        source_traits do_traits() const noexcept override { return {.thread_safe = true}; }
+        alignas(64) std::array<std::byte, 2048> bytes = {};
+        std::size_t shift = 0;
+    } upstream;
+    concurrent_pool slots(
+        {.slot = small, .upstream = &upstream, .slabs = {.bytes_min = 1024, .bytes_max = 1024}});
+    for (int i = 0; i != 20; ++i) {
+        slots.deallocate(slots.allocate());
+        slots.trim();
+        EXPECT_EQ(slots.capacity(), 0);
+    }
+    EXPECT_EQ(upstream.shift, 160);
+}
+
 TEST(concurrent_pool, tells_its_observer_of_slots_that_outlive_it) {
     struct : observer {
         void observe(const event& what) noexcept override { last = what, ++count; }
