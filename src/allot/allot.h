@@ -199,28 +199,30 @@ ALLOT_API ALLOT_MUST_LOOK allot_status allot_arena_source(allot_arena* arena, al
  * passed over in silence, and a status that nobody looks at is a compiler warning.
  *
  * ALLOT_ARENA_SCOPE(request); rewinds the arena to here when the block ends. It cannot fail. Scopes nest. */
-typedef struct allot_arena_scope_ {
+typedef struct allot_arena_scope {
     allot_arena* arena;
     allot_arena_mark begin;
-} allot_arena_scope_;
-static inline allot_arena_scope_ allot_arena_scope_begin_(allot_arena* arena) {
-    allot_arena_scope_ scope;
+} allot_arena_scope;
+static inline allot_arena_scope allot_arena_scope_begin(allot_arena* arena) {
+    allot_arena_scope scope;
     scope.arena = arena;
     scope.begin = allot_arena_get_mark(arena);
     return scope;
 }
-static inline void allot_arena_scope_end_(allot_arena_scope_* scope) {
+static inline void allot_arena_scope_end(allot_arena_scope* scope) {
     allot_arena_rewind(scope->arena, scope->begin);
 }
-static inline void allot_arena_scope_destroy_(allot_arena** arena) { allot_arena_destroy(*arena); }
+static inline void allot_arena_scope_destroy(allot_arena** arena) { allot_arena_destroy(*arena); }
 
-#define ALLOT_JOIN_INNER_(a, b) a##b
-#define ALLOT_JOIN_(a, b) ALLOT_JOIN_INNER_(a, b)
+#define ALLOT_JOIN_INNER(a, b) a##b
+#define ALLOT_JOIN(a, b) ALLOT_JOIN_INNER(a, b)
+/* NOLINTBEGIN(bugprone-macro-parentheses): what is declared has none */
 #define ALLOT_SCOPED_ARENA(variable)                                                                         \
-    __attribute__((cleanup(allot_arena_scope_destroy_))) allot_arena* variable = NULL
+    __attribute__((cleanup(allot_arena_scope_destroy))) allot_arena* variable = NULL
 #define ALLOT_ARENA_SCOPE(arena)                                                                             \
-    __attribute__((cleanup(allot_arena_scope_end_), unused)) allot_arena_scope_ ALLOT_JOIN_(                 \
-        allot_scope_at_, __LINE__) = allot_arena_scope_begin_(arena)
+    __attribute__((cleanup(allot_arena_scope_end), unused)) allot_arena_scope ALLOT_JOIN(                    \
+        allot_scope_at_, __LINE__) = allot_arena_scope_begin(arena)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* ---- Scratch: this thread's memory for the length of a scope ---- */
 
@@ -232,6 +234,7 @@ typedef struct allot_scratch {
     allot_source* source_; /* NULL: not open */
     uint64_t storage_[15];
 } allot_scratch;
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define ALLOT_SCRATCH(variable)                                                                              \
     __attribute__((cleanup(allot_scratch_close))) allot_scratch variable = {NULL, {0}}
 
