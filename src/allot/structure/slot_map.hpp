@@ -8,9 +8,10 @@
 // Handles stay safe through everything: the generation of a slot only grows, and a slot that has had
 // generation_max is retired rather than begun again.
 // Threads: compatible (one thread at a time).
-// Cost: get() takes 12 instructions, an erase and an emplace 60. Per slot 4.25 bytes beside the value, in segments
-// of about 32 KiB (SegmentSlots); a value of alignas(64) has its lines for itself. After compact() a value in a
-// packed segment takes 4.4 bytes and its look-up 30 instructions more.
+// Cost: get() takes 10 instructions, an erase and an emplace about 100. Beside a value lie 8 bytes of its own and 1/4
+// byte of words, in segments of about 32 KiB (SegmentSlots). Of values aligned to more than 16, as with alignas(64)
+// for lines of their own, the 8 bytes lie apart: another cache line for each look-up. In a packed segment a look-up
+// takes about 30 instructions more, and a value about 4.4 bytes.
 //
 // What T's constructors and destructors do with the map itself: insert, look up and erase; nothing else.
 //

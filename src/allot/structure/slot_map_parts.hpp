@@ -285,7 +285,7 @@ public:
     using pointer = T*;
 
     slot_iterator() noexcept = default; // behind the last
-    slot_iterator(Store& store, std::uint32_t from) noexcept : store_(&store) { settle(from); }
+    slot_iterator(Store& store, std::uint32_t from) noexcept : slot_iterator(from_slot(&store, from)) {}
 
     T& operator*() const noexcept { return *Store::value_after(values_, bit()); }
     T* operator->() const noexcept { return Store::value_after(values_, bit()); }
@@ -293,7 +293,7 @@ public:
     slot_iterator& operator++() noexcept {
         rest_ &= (rest_ - 1) & *live_; // which may have lost some
         if (rest_ == 0) [[unlikely]]
-            settle(next_);
+            *this = from_slot(store_, next_);
         return *this;
     }
     slot_iterator operator++(int) noexcept { return std::exchange(*this, std::next(*this)); }
@@ -304,21 +304,22 @@ public:
 
 private:
     std::uint32_t bit() const noexcept { return static_cast<std::uint32_t>(std::countr_zero(rest_)); }
-    [[gnu::noinline]] void settle(std::uint32_t from) noexcept {
-        const std::uint32_t slot = store_->next_live(from);
-        rest_ = 0;
-        if (slot == slot_table::no_slot) return;
-        first_ = slot & ~63U;
-        live_ = store_->live_bits(slot);
-        rest_ = *live_ & (~std::uint64_t{0} << slot % 64);
-        values_ = store_->value_of(slot);
-        if (rest_ == 0) { // in a packed segment: one by one
-            rest_ = std::uint64_t{1} << slot % 64;
-            next_ = slot + 1;
-        } else {
-            next_ = first_ + 64;
+    // By value, so that a loop keeps its iterator in registers.
+    [[gnu::noinline]] static slot_iterator from_slot(Store* store, std::uint32_t from) noexcept {
+        slot_iterator found;
+        const std::uint32_t slot = store->next_live(from);
+        if (slot == slot_table::no_slot) return found;
+        found.store_ = store;
+        found.first_ = slot & ~63U;
+        found.next_ = found.first_ + 64;
+        found.live_ = store->live_bits(slot);
+        found.rest_ = *found.live_ & (~std::uint64_t{0} << slot % 64);
+        found.values_ = Store::value_before(store->value_of(slot), slot % 64);
+        if (found.rest_ == 0) { // in a packed segment: one by one
+            found.rest_ = std::uint64_t{1} << slot % 64;
+            found.next_ = slot + 1;
         }
-        values_ = Store::value_before(values_, slot % 64);
+        return found;
     }
 
     std::uint64_t rest_ = 0;              // bits of the word from the value on; 0: behind the last
