@@ -8,7 +8,7 @@
 // Outlives its handles.
 // Threads: any call from any thread; construction, destruction and check() need quiet. The care's functions are
 // called from all threads, at once, and outside of any lock: a factory may use the same pool.
-// Cost: acquire and give back together about 40 instructions and the cleaning, no atomic read-modify-write; making
+// Cost: acquire and give back of a string together 3.3 ns, no atomic read-modify-write; making
 // and discarding takes a lock. Counting costs nothing: counts are derived where magazines change hands.
 //
 // Limits hold exactly: never more than out_count_max are out, nor more than kept_count_max kept. An acquisition may

@@ -9,7 +9,8 @@
 // be thread_safe where values are shared.
 // Threads: cow: all handles of one value on one thread at a time (compatible). concurrent_cow: handles are values,
 // any thread may have its own; reading through them is safe, for nobody writes what is shared.
-// Cost: a copy and a drop of cow take 6 instructions, of concurrent_cow two atomic additions. 24 bytes a value.
+// Cost: a copy and a drop of cow take 12 instructions with the loop around them (level on: 20), of concurrent_cow two
+// atomic additions. 24 bytes a value.
 //
 // Order: a copy is made by who holds a reference, and needs none. A drop releases, so that the last one, and who
 // finds itself unique (both acquire), come after all that the others read: then it may be destroyed, or written to.
