@@ -1,4 +1,4 @@
-// object_pool against a list of who is out and who is kept.
+// object_pool against a list of who is out and who is kept; and its steady state, which no page fault disturbs.
 #include <allot/source/default_source.hpp>
 #include <allot/structure/object_pool.hpp>
 #include <allot/testing/auditing_source.hpp>
@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <random>
+#include <string>
+#include <sys/resource.h>
 #include <vector>
 
 namespace allot {
@@ -136,6 +138,34 @@ TEST(object_pool_model, does_what_a_list_of_objects_says) {
         for (int step = 0; step != 2000 && !HasFatalFailure(); ++step) sequence.step();
     }
     EXPECT_EQ(item::live, 0);
+}
+
+std::uint64_t page_faults() {
+    rusage now{};
+    getrusage(RUSAGE_THREAD, &now);
+    return static_cast<std::uint64_t>(now.ru_minflt);
+}
+
+TEST(object_pool_model, takes_neither_blocks_nor_page_faults_in_steady_state) { // B28
+    auditing_source upstream(default_source());
+    object_pool<std::string> texts({.upstream = &upstream});
+    std::vector<pooled<std::string>> out(200);
+    const auto window = [&] {
+        for (int round = 0; round != 50; ++round) {
+            for (auto& each : out) (each = texts.acquire())->assign(2000, 'x');
+            for (auto& each : out) each.give_back();
+        }
+    };
+    window(); // warm-up
+    const std::uint64_t blocks = upstream.usage().total_count;
+    std::uint64_t best = usage::unlimited;
+    for (int i = 0; i != 5; ++i) {
+        const std::uint64_t before = page_faults();
+        window();
+        best = std::min(best, page_faults() - before);
+    }
+    EXPECT_EQ(best, 0);
+    EXPECT_EQ(upstream.usage().total_count, blocks);
 }
 
 } // namespace
