@@ -75,6 +75,7 @@
 #include <allot/structure/pool.hpp>
 #include <allot/structure/pooled.hpp>
 #include <allot/structure/ready_pools.hpp>
+#include <allot/structure/reap.hpp>
 #include <allot/structure/scratch.hpp>
 #include <allot/structure/simd_prefetch.hpp>
 #include <allot/structure/simd_text.hpp>

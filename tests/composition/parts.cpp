@@ -21,6 +21,7 @@
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/operation_context.hpp>
 #include <allot/structure/pool.hpp>
+#include <allot/structure/reap.hpp>
 #include <allot/structure/scratch.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/failing_source.hpp>
@@ -165,6 +166,7 @@ const part all_structures[] = {
              operation_context_options{.from = &from, .upstream = &tower.top()});
          spend(tower, tower.limits.align_max);
      }},
+    {"reap", [](stack& tower) { tower.put_source<reap>(reap_options{.upstream = &tower.top()}); }},
     {"scratch",
      [](stack& tower) {
          if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());

@@ -1,0 +1,10 @@
+#include <allot/structure/reap.hpp>
+#include <cstring>
+
+int main() {
+    allot::reap tree({.name = "tree"});
+    void* const block = tree.allocate(40);
+    tree.deallocate(block, 40);
+    std::memset(block, 1, 40);
+    (void)tree.allocate(40);
+}
