@@ -259,6 +259,17 @@ void cold(benchmark::State& state) {
         }
 }
 
+// A scope and one block in it, in an arena that holds others.
+void scope(benchmark::State& state) {
+    ours it;
+    static_cast<void>(it.take(100));
+    while (state.KeepRunningBatch(1000))
+        for (int i = 0; i != 1000; ++i) {
+            const allot::arena::scope step(it.arena);
+            *static_cast<volatile std::uint64_t*>(it.take(32)) = 1;
+        }
+}
+
 template <class Arena>
 void add(const std::string& peer) {
     const auto name = [&peer](const char* workload) {
@@ -305,6 +316,7 @@ int main(int argc, char** argv) {
     add_cold<by_llvm>("llvm");
     add_fresh<by_llvm>("llvm");
 #endif
+    benchmark::RegisterBenchmark("arena/scope/threads:1/allot", scope);
     const std::string by_pmr = "arena/through std::pmr::memory_resource/threads:1/";
     benchmark::RegisterBenchmark((by_pmr + "allot").c_str(), warm<ours_by_pmr>, ast);
     benchmark::RegisterBenchmark((by_pmr + "std::pmr").c_str(), warm<by_unknown_std_pmr>, ast);
