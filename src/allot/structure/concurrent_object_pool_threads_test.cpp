@@ -77,6 +77,22 @@ TEST(concurrent_object_pool_threads, never_overrun_the_limit_and_are_refused_no_
     EXPECT_EQ(now.acquired, now.returned);
 }
 
+TEST(concurrent_object_pool_threads, never_overrun_the_limit_where_each_object_is_made_anew) { // B27
+    item_pool pool({.kept_count_max = 0, .out_count_max = 3});
+    gauge out;
+    in_threads(8, [&](unsigned) {
+        for (int i = 0; i != 50'000; ++i) {
+            const pooled<item> one = pool.try_acquire();
+            if (!one) continue;
+            out.add();
+            --out.now;
+        }
+    });
+    EXPECT_LE(out.most, 3);
+    pool.check(); // no addition was lost
+    EXPECT_EQ(pool.counts().out, 0);
+}
+
 TEST(concurrent_object_pool_threads, reach_all_objects_once_the_others_have_ended) {
     item_pool pool({.kept_count_max = 100, .out_count_max = 100});
     in_threads(8, [&](unsigned) {
