@@ -1,8 +1,8 @@
 // slot_handle: names one value of a slot_map<T>: index and generation, 8 bytes.
 //
-// Keep handles where pointers would dangle: in other objects, in messages, in files. Only its map can say whether
-// the value still lives. It does not know its map: a handle of another map of the same T may name a value there.
-// Freestanding.
+// Keep handles where pointers would dangle: in other objects, in messages, in files. Only its map can say
+// whether the value still lives. It does not know its map: a handle of another map of the same T may name a
+// value there. Freestanding.
 // Threads: a value.
 // Cost: 8 bytes; a null handle is no special case for a look-up.
 //

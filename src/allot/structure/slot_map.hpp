@@ -1,17 +1,19 @@
-// slot_map: values of one type behind handles of index and generation: a handle outlives its value harmlessly.
+// slot_map: values of one type behind handles of index and generation: a handle outlives its value
+// harmlessly.
 //
-// Use it for objects that others name for longer than they live: entities, sessions, connections, nodes of a graph
-// that changes. For plain pointers take typed_pool; for values that all go at once arena; to run through single
-// fields of all of them soa.
-// Owns its segments: they go upstream by trim(), compact(), release() or with the map, which destroys what lives.
+// Use it for objects that others name for longer than they live: entities, sessions, connections, nodes of a
+// graph that changes. For plain pointers take typed_pool; for values that all go at once arena; to run
+// through single fields of all of them soa.
+// Owns its segments: they go upstream by trim(), compact(), release() or with the map, which destroys what
+// lives.
 // Borrows upstream. A value keeps its address until it is erased or compact() moves it.
 // Handles stay safe through everything: the generation of a slot only grows, and a slot that has had
 // generation_max is retired rather than begun again.
 // Threads: compatible (one thread at a time).
-// Cost: get() takes 10 instructions, an erase and an emplace about 100. Beside a value lie 8 bytes of its own and 1/4
-// byte of words, in segments of about 32 KiB (SegmentSlots). Of values aligned to more than 16, as with alignas(64)
-// for lines of their own, the 8 bytes lie apart: another cache line for each look-up. In a packed segment a look-up
-// takes about 30 instructions more, and a value about 4.4 bytes.
+// Cost: get() takes 10 instructions, an erase and an emplace about 100. Beside a value lie 8 bytes of its own
+// and 1/4 byte of words, in segments of about 32 KiB (SegmentSlots). Of values aligned to more than 16, as
+// with alignas(64) for lines of their own, the 8 bytes lie apart: another cache line for each look-up. In a
+// packed segment a look-up takes about 30 instructions more, and a value about 4.4 bytes.
 //
 // What T's constructors and destructors do with the map itself: insert, look up and erase; nothing else.
 //
@@ -53,7 +55,8 @@ public:
     explicit slot_map(const slot_map_options& options = {}) noexcept : store(options) {}
     ~slot_map() { this->destroy_all(); }
 
-    // A null handle on shortage, with last_refusal(). What a constructor throws goes through, nothing changed.
+    // A null handle on shortage, with last_refusal(). What a constructor throws goes through, nothing
+    // changed.
     template <class... Arguments>
     [[nodiscard]] handle
     try_emplace(Arguments&&... arguments) noexcept(std::is_nothrow_constructible_v<T, Arguments...>) {
@@ -124,11 +127,11 @@ public:
 
     // Gives back memory, and returns how many bytes; handles keep their meaning. A shortage ends it early.
     //   trim()           segments where nothing lives. No value moves.
-    //   compact()        these, and segments at most half full: their values move together into smaller blocks,
-    //                    where they stay until erased; spare slots between them are not used before all are.
-    //   compact(moved)   values move from the last slots into spare ones further in front, and get new handles:
-    //                    moved(old, new) is called for each, the old one is stale. It leaves the map alone. If it
-    //                    throws, the values moved so far have been told.
+    //   compact()        these, and segments at most half full: their values move together into smaller
+    //                    blocks, where they stay until erased; no spare slot between them is used before.
+    //   compact(moved)   values move from the last slots into spare ones further in front, and get new
+    //                    handles: moved(old, new) is called for each, the old one is stale. It leaves the map
+    //                    alone. If it throws, the values moved so far have been told.
     // Invalidates: the pointers to values that move. Cost: O(slots).
     std::uint64_t trim() noexcept { return store::trim(); }
     std::uint64_t compact() noexcept

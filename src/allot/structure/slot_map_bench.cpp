@@ -1,8 +1,8 @@
-// 100,000 live values of 32 bytes: look-ups in random order, a random one replaced, all of them gone through, also
-// after a random half was erased.
-// `hand` is what one writes for the case: a vector of value, generation and next free slot; it moves its values when
-// it grows, counts nothing and cannot give memory back. Unfair to plf::colony: a pointer or iterator is what it has
-// for a handle, so that its look-up checks nothing (get has no row of it), and its erase must find the group.
+// 100,000 live values of 32 bytes: look-ups in random order, a random one replaced, all of them gone through,
+// also after a random half was erased. `hand` is what one writes for the case: a vector of value, generation
+// and next free slot; it moves its values when it grows, counts nothing and cannot give memory back. Unfair
+// to plf::colony: a pointer or iterator is what it has for a handle, so that its look-up checks nothing (get
+// has no row of it), and its erase must find the group.
 #include <allot/structure/slot_map.hpp>
 
 #include <benchmark/benchmark.h>

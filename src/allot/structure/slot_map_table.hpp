@@ -1,14 +1,15 @@
 // slot_table: the part of a slot_map that knows no type: segments, generations, occupancy, books.
 //
-// For slot_map alone. A segment has a fixed number of slots and is one block of upstream: words (16 bytes per 64
-// slots), then each slot's value and its bits; where that would waste much, all bits and then all values.
-// The bits of a slot are those of its value's handle: generation and index. The generation is odd while a value lives
-// and even while the slot is spare; it only grows. So a look-up is one compare: equal bits say "lives, and is the one
-// that was meant", whatever slot a foreign handle leads to.
-// A segment is present (it has that block), absent (its block went upstream) or packed (what lives in it lies side
-// by side in a smaller block, see slot_packed). In place of a block that is not there stands one of zeros: no handle
-// has these bits, and no word has a bit, so that the fast path needs no test. What remains of such a segment is its
-// floor: an even generation above all that its slots ever had, with which they begin again.
+// For slot_map alone. A segment has a fixed number of slots and is one block of upstream: words (16 bytes per
+// 64 slots), then each slot's value and its bits; where that would waste much, all bits and then all values.
+// The bits of a slot are those of its value's handle: generation and index. The generation is odd while a
+// value lives and even while the slot is spare; it only grows. So a look-up is one compare: equal bits say
+// "lives, and is the one that was meant", whatever slot a foreign handle leads to.
+// A segment is present (it has that block), absent (its block went upstream) or packed (what lives in it lies
+// side by side in a smaller block, see slot_packed). In place of a block that is not there stands one of
+// zeros: no handle has these bits, and no word has a bit, so that the fast path needs no test. What remains
+// of such a segment is its floor: an even generation above all that its slots ever had, with which they begin
+// again.
 // Owns its blocks. Borrows upstream.
 // Threads: compatible.
 // Cost: 48 bytes per segment, and the blocks.
@@ -158,8 +159,8 @@ public:
     [[noreturn, gnu::cold]] void fatal_stale(std::uint32_t slot, std::uint32_t generation) const noexcept;
 
     // Written by slot_map's fast paths.
-    // Of the segments: where the bits of slot 0 would be if all slots were as far apart as this segment's. The table
-    // has room for a power of two of segments, and leads to zeros where there is none.
+    // Of the segments: where the bits of slot 0 would be if all slots were as far apart as this segment's.
+    // The table has room for a power of two of segments, and leads to zeros where there is none.
     std::byte** bases;
     index slot_mask;        // slots of the whole table, less 1
     index slot_bound = 0;   // slots of all segments, present or not

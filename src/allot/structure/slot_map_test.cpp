@@ -231,12 +231,12 @@ TEST(slot_map, survives_every_shortage_unchanged) {
         std::vector<slot_handle<std::string>> all;
         for (int i = 0; i != 1100; ++i) {
             const allot::usage before = texts.usage();
-            const slot_handle<std::string> now = texts.try_emplace(40, 'x');
+            const slot_handle<std::string> now = texts.try_emplace(std::size_t{40}, 'x');
             if (!now) {
                 EXPECT_EQ(texts.usage().live_count, before.live_count);
                 EXPECT_EQ(texts.usage().refused_count, before.refused_count + 1);
                 texts.check();
-                EXPECT_TRUE(texts.try_emplace(40, 'x')) << "only one request is refused";
+                EXPECT_TRUE(texts.try_emplace(std::size_t{40}, 'x')) << "only one request is refused";
             } else {
                 all.push_back(now);
             }

@@ -1,13 +1,15 @@
 // soa: rows of named fields, each field a column of its own; all columns in one block, each on a cache line.
 //
-// Use it where loops run through one or two fields of many rows: they read nothing else, and vectorise. Where each
-// row is read whole and at random take a vector of structs; for rows that others name by handles slot_map.
+// Use it where loops run through one or two fields of many rows: they read nothing else, and vectorise. Where
+// each row is read whole and at random take a vector of structs; for rows that others name by handles
+// slot_map.
 // Owns its block of rows and its blob of text; they go upstream by release() or with it. Borrows upstream.
-// Growth doubles the capacity and moves all columns; texts that no row shows any more are dropped when the blob
-// grows. Fields are of any type that moves and is destroyed without throwing.
+// Growth doubles the capacity and moves all columns; texts that no row shows any more are dropped when the
+// blob grows. Fields are of any type that moves and is destroyed without throwing.
 // Threads: compatible; threads may work on batches() side by side: no two of them share a cache line.
-// Cost: push_back makes one test of capacity, and none of fields; 64 bytes per column beside the fields themselves,
-// which keep the columns of a power of two from meeting in the same lines of the cache. A row is a proxy of 2 words.
+// Cost: push_back makes one test of capacity, and none of fields; 64 bytes per column beside the fields
+// themselves, which keep the columns of a power of two from meeting in the same lines of the cache. A row is
+// a proxy of 2 words.
 //
 // Fatal, at level on and full:
 //     soa 'NAME': row N of N
@@ -52,8 +54,8 @@ public:
     explicit soa(const soa_options& options = {}) noexcept : soa_memory(options) {}
     ~soa() { release(); }
 
-    // A value for each field. False on shortage, with last_refusal(); nothing has changed then, nor if a constructor
-    // throws. The values may be of this soa.
+    // A value for each field. False on shortage, with last_refusal(); nothing has changed then, nor if a
+    // constructor throws. The values may be of this soa.
     template <class... Values>
     [[nodiscard]] bool try_push_back(Values&&... values)
         requires(sizeof...(Values) == field_count);
@@ -126,7 +128,8 @@ public:
         std::size_t first_;
         std::size_t count_;
     };
-    // All rows in so many batches of nearly the same number; the last may be empty. Expects: batch_count != 0.
+    // All rows in so many batches of nearly the same number; the last may be empty. Expects: batch_count !=
+    // 0.
     auto batches(std::size_t batch_count) noexcept {
         const std::size_t step = align_up((count_ + batch_count - 1) / batch_count, row_grain);
         return std::views::iota(std::size_t{0}, batch_count) |

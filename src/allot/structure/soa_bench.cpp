@@ -1,7 +1,7 @@
 // Rows of eight floats, 100,000 of them: one column gone through, rows added, rows read at random.
-// One iteration is one row. `hand columns` is eight plain arrays of the right size, `8 vectors` a std::vector for each
-// field, `AoS` a std::vector of structs. Unfair to us: the peers know no limit, no name and no numbers.
-// Unfair to AoS: the loop is over one field of eight, which is what columns are for.
+// One iteration is one row. `hand columns` is eight plain arrays of the right size, `8 vectors` a std::vector
+// for each field, `AoS` a std::vector of structs. Unfair to us: the peers know no limit, no name and no
+// numbers. Unfair to AoS: the loop is over one field of eight, which is what columns are for.
 #include <allot/structure/soa.hpp>
 
 #include <benchmark/benchmark.h>

@@ -80,7 +80,8 @@ void soa<Fields...>::construct(place to, blob& texts_to, Values&&... values) {
     guard.complete = true;
 }
 
-// All memory first; then the new row, from values that may lie in the old blocks; then the old rows, which cannot fail.
+// All memory first; then the new row, from values that may lie in the old blocks; then the old rows, which
+// cannot fail.
 template <class... Fields>
 template <class... Values>
 bool soa<Fields...>::push_slowly(std::size_t text_bytes, Values&&... values) {
@@ -199,7 +200,8 @@ void soa<Fields...>::release() noexcept {
     texts = {};
 }
 
-// A larger blob with the rows' texts, in their order; data is nullptr on shortage. The rows do not know it yet.
+// A larger blob with the rows' texts, in their order; data is nullptr on shortage. The rows do not know it
+// yet.
 template <class... Fields>
 auto soa<Fields...>::copy_texts(std::size_t more_bytes) noexcept -> blob {
     std::size_t shown_bytes = 0;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <random>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace allot {
@@ -16,6 +18,11 @@ struct naive {
     std::string text;
     std::string word;
 };
+
+// Of rows that are equal in all fields any may be first.
+auto order(std::uint64_t id, std::string_view text, std::string_view word) {
+    return std::tuple(id * 7 % 1000, id, text, word);
+}
 
 TEST(soa_model, behaves_as_a_vector_of_structs) {
     const unsigned seed = std::random_device()();
@@ -45,9 +52,12 @@ TEST(soa_model, behaves_as_a_vector_of_structs) {
                 rows[at] = rows[0];
                 model[at] = naive(model[0]);
             } else if (what == 98) {
-                std::ranges::stable_sort(rows, {},
-                                         [](const auto& row) { return row.template get<"id">() * 7 % 1000; });
-                std::ranges::stable_sort(model, {}, [](const naive& row) { return row.id * 7 % 1000; });
+                std::ranges::sort(rows, {}, [](const auto& row) {
+                    return order(row.template get<"id">(), row.template get<"text">(),
+                                 row.template get<"word">());
+                });
+                std::ranges::sort(model, {},
+                                  [](const naive& row) { return order(row.id, row.text, row.word); });
             } else if (random() % 20 == 0) {
                 rows.clear();
                 model.clear();

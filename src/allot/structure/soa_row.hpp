@@ -1,8 +1,8 @@
 // soa_row, soa_value: a row of a soa, by reference and by value; what iterators over rows give.
 //
-// A row is a proxy: it names its soa and a number, its fields are read and written in their columns. Assigning to a
-// row writes all fields; a copy of a row (auto row = rows[3]) is the same row. A value is a row that stands alone,
-// made when an algorithm sets one aside: its texts stay in the soa's blob.
+// A row is a proxy: it names its soa and a number, its fields are read and written in their columns.
+// Assigning to a row writes all fields; a copy of a row (auto row = rows[3]) is the same row. A value is a
+// row that stands alone, made when an algorithm sets one aside: its texts stay in the soa's blob.
 // Owns: a value its fields, but not its texts; a row nothing. Threads: as the soa.
 // Cost: a row is two words; each field is one address away.
 //

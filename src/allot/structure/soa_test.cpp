@@ -139,7 +139,10 @@ TEST(soa, sorts_its_rows_with_std_and_with_ranges) {
             const allot::usage before = rows.usage();
             if (kind == 0) std::sort(rows.begin(), rows.end(), less);
             if (kind == 1) std::ranges::sort(rows, {}, id_of);
-            if (kind == 2) std::stable_sort(rows.begin(), rows.end(), less);
+            if (kind == 2) {
+                std::make_heap(rows.begin(), rows.end(), less);
+                std::sort_heap(rows.begin(), rows.end(), less);
+            }
             if (kind == 3)
                 std::ranges::sort(
                     rows,
