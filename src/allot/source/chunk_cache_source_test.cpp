@@ -21,6 +21,13 @@ namespace {
 
 using namespace allot;
 
+// A sanitizer's own memory faults, too.
+#if defined(__SANITIZE_THREAD__) || ALLOT_HAS_ASAN
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+
 constexpr layout small{.size = kibibytes(4)};
 constexpr layout middle{.size = kibibytes(64)};
 constexpr layout huge{.size = mebibytes(2), .align = mebibytes(2)};
@@ -201,7 +208,9 @@ TEST(chunk_cache_source, takes_nothing_and_faults_on_nothing_once_warm) {
         window();
         least = std::min(least, faults() - before);
     }
-    EXPECT_EQ(least, 0);
+    if constexpr (!is_sanitized) {
+        EXPECT_EQ(least, 0);
+    }
     EXPECT_EQ(below.usage().total_count, asked);
     EXPECT_EQ(chunks.usage().live_bytes, 0u);
     EXPECT_EQ(chunks.usage().held_bytes, middle.size);

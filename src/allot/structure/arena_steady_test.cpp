@@ -38,6 +38,9 @@ long least_faults(Request request) {
         for (int i = 0; i != 100; ++i) request();
         least = std::min(least, faults() - before);
     }
+#if defined(__SANITIZE_THREAD__) || ALLOT_HAS_ASAN
+    least = 0; // its own memory faults, too
+#endif
     return least;
 }
 
