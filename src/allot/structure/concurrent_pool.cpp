@@ -86,8 +86,7 @@ void* concurrent_pool::allocate_new() noexcept {
     }
     for (std::uint64_t i = count; i-- > 1;) {
         std::byte* const slot = first + i * stride_;
-        if constexpr (checks == check_level::on) watch(slot);
-        if constexpr (checks != check_level::off) mark_dead(slot, stride_); // at level full that fills it
+        if constexpr (checks != check_level::off) mark_in(slot);
         if (!cache_.try_put(slot)) fatal_no_magazine();
     }
     if constexpr (checks != check_level::off) mark_out(first); // it may hold the guard of an earlier pool
@@ -107,7 +106,8 @@ bool concurrent_pool::is_filled(void* slot) const noexcept {
     constexpr std::byte dead_fill{0xDD};
     mark_live(slot, stride_);
     const auto* const bytes = static_cast<const std::byte*>(slot);
-    return std::all_of(bytes, bytes + stride_, [](std::byte each) { return each == dead_fill; });
+    return std::all_of(bytes + sizeof guard_, bytes + stride_,
+                       [](std::byte each) { return each == dead_fill; });
 }
 
 void concurrent_pool::fatal_twice(const void* slot) const noexcept {

@@ -92,8 +92,10 @@ public:
     }
     // Expects: a live slot of this pool; not nullptr.
     void deallocate(void* slot) noexcept {
-        if constexpr (checks != check_level::off) check_in(slot);
-        mark_dead(slot, stride_);
+        if constexpr (checks != check_level::off)
+            check_in(slot);
+        else
+            mark_dead(slot, stride_);
         if (!cache_.try_put(slot)) [[unlikely]]
             fatal_no_magazine();
     }
@@ -149,10 +151,8 @@ private:
     bool fits(layout wanted) const noexcept {
         return wanted.size <= slot_.size && wanted.align <= slot_.align;
     }
-    // Level on: lies in the first 8 bytes of every free slot, and in none that lives. At level full all of a free
-    // slot's bytes are 0xDD.
+    // Lies in the first 8 bytes of every free slot, and in none that lives; at level full the others are 0xDD.
     std::uint64_t guard_of(const void* slot) const noexcept {
-        if constexpr (checks == check_level::full) return 0xDDDD'DDDD'DDDD'DDDD;
         return reinterpret_cast<std::uintptr_t>(slot) ^ guard_;
     }
     static std::uint64_t first_of(void* slot) noexcept {
@@ -161,10 +161,12 @@ private:
         std::memcpy(&first, slot, sizeof first);
         return first;
     }
-    void watch(void* slot) noexcept {
+    void mark_in(void* slot) noexcept {
         const std::uint64_t guard = guard_of(slot);
+        if constexpr (checks == check_level::full) mark_dead(slot, stride_); // fills it
         mark_live(slot, sizeof guard);
         std::memcpy(slot, &guard, sizeof guard);
+        if constexpr (poisons) detail::mark_dead(slot, stride_, false);
     }
     void mark_out(void* slot) noexcept {
         const std::uint64_t live = ~guard_of(slot);
@@ -174,7 +176,7 @@ private:
     void expect_slot(const void* address) noexcept;
     void check_out(void* slot) noexcept;
     void check_in(void* slot) noexcept;
-    bool is_filled(void* slot) const noexcept;
+    bool is_filled(void* slot) const noexcept; // but for the guard
 
     void* do_try_allocate(layout wanted) noexcept override { return concurrent_pool::try_allocate(wanted); }
     void do_give_back(void* slot, layout given) noexcept override {
@@ -243,8 +245,7 @@ inline void concurrent_pool::expect_slot(const void* address) noexcept {
 }
 
 inline void concurrent_pool::check_out(void* slot) noexcept {
-    const bool untouched = checks == check_level::full ? is_filled(slot) : first_of(slot) == guard_of(slot);
-    if (!untouched) [[unlikely]]
+    if (first_of(slot) != guard_of(slot) || (checks == check_level::full && !is_filled(slot))) [[unlikely]]
         fatal_written(slot);
     mark_out(slot);
 }
@@ -254,7 +255,7 @@ inline void concurrent_pool::check_in(void* slot) noexcept {
     expect_slot(slot);
     if (first_of(slot) == guard_of(slot)) [[unlikely]]
         fatal_twice(slot);
-    if constexpr (checks == check_level::on) watch(slot);
+    mark_in(slot);
 }
 
 } // namespace allot
