@@ -1,0 +1,7 @@
+#include <allot/structure/aligned_buffer.hpp>
+
+int main() {
+    allot::aligned_buffer<float> samples;
+    samples.resize(3);
+    return samples[3] > 0;
+}

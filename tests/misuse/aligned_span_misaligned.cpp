@@ -1,0 +1,7 @@
+#include <allot/structure/aligned_span.hpp>
+
+int main() {
+    alignas(64) char bytes[65] = {};
+    const allot::aligned_span<char, 64> all(std::span<char>(bytes + 1, 64));
+    return bytes[all.size()];
+}

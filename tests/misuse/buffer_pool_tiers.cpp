@@ -1,0 +1,6 @@
+#include <allot/structure/buffer_pool.hpp>
+
+int main() {
+    const allot::buffer_tier tiers[] = {{.size = 4096}, {.size = 1024}};
+    allot::buffer_pool pool({.name = "input", .tiers = tiers});
+}

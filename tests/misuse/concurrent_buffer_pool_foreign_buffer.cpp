@@ -1,0 +1,7 @@
+#include <allot/structure/concurrent_buffer_pool.hpp>
+
+int main() {
+    allot::concurrent_buffer_pool pool({.name = "input"});
+    allot::concurrent_buffer_pool other({.name = "output"});
+    pool.deallocate(other.try_allocate(allot::layout{100, 16}), allot::layout{100, 16});
+}

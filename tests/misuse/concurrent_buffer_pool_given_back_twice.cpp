@@ -1,0 +1,8 @@
+#include <allot/structure/concurrent_buffer_pool.hpp>
+
+int main() {
+    allot::concurrent_buffer_pool pool({.name = "input"});
+    void* const one = pool.try_allocate(allot::layout{100, 16});
+    pool.deallocate(one, allot::layout{100, 16});
+    pool.deallocate(one, allot::layout{100, 16});
+}
