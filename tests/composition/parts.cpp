@@ -17,8 +17,11 @@
 #include <allot/source/region.hpp>
 #include <allot/source/synchronized_source.hpp>
 #include <allot/structure/arena.hpp>
+#include <allot/structure/buffer_pool.hpp>
 #include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
+#include <allot/structure/concurrent_buffer_pool.hpp>
+#include <allot/structure/concurrent_pool.hpp>
 #include <allot/structure/operation_context.hpp>
 #include <allot/structure/pool.hpp>
 #include <allot/structure/reap.hpp>
@@ -152,6 +155,21 @@ const part all_structures[] = {
          tower.put_source<pool>(pool_options{.slot = slot, .upstream = &tower.top()});
          tower.limits.size_max = slot.size;
          tower.limits.align_max = slot.align;
+     }},
+    {"concurrent_pool",
+     [](stack& tower) {
+         constexpr layout slot{.size = 4096, .align = 64};
+         if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());
+         tower.put_source<concurrent_pool>(concurrent_pool_options{.slot = slot, .upstream = &tower.top()});
+         tower.limits.size_max = slot.size;
+         tower.limits.align_max = slot.align;
+     }},
+    {"buffer_pool",
+     [](stack& tower) { tower.put_source<buffer_pool>(buffer_pool_options{.upstream = &tower.top()}); }},
+    {"concurrent_buffer_pool",
+     [](stack& tower) {
+         if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());
+         tower.put_source<concurrent_buffer_pool>(buffer_pool_options{.upstream = &tower.top()});
      }},
     {"concurrent_arena",
      [](stack& tower) {
