@@ -8,7 +8,8 @@
 namespace allot::composition {
 namespace {
 
-constexpr std::uint64_t limit_bytes = kibibytes(96);
+// Over page_source each block of a heap and a pool takes pages of its own, those of their books, too.
+constexpr std::uint64_t limit_bytes = kibibytes(160);
 
 // base < decorator < budgeted < structure < decorator, and with the budget above the structure; each of them
 // but the base may be left out.
