@@ -83,11 +83,16 @@ TEST(chunk_cache_source, keeps_no_more_than_its_bounds_say) {
     for (void* each : taken) chunks.deallocate(each, middle);
     EXPECT_EQ(chunks.kept_bytes(), kibibytes(192)); // two of this thread, one in the depot
     EXPECT_EQ(chunks.counts().spilled, 5u);
+    std::thread([&] {
+        void* const shared = chunks.allocate(middle);
+        EXPECT_EQ(chunks.counts().hits, 1u); // what this thread may not keep, others find
+        chunks.deallocate(shared, middle);
+    }).join();
     void* const large = chunks.allocate({.size = mebibytes(2)});
     chunks.deallocate(large, {.size = mebibytes(2)});
     EXPECT_EQ(chunks.kept_bytes(), kibibytes(192));
     for (void*& each : taken) each = chunks.allocate(middle);
-    EXPECT_EQ(chunks.counts().hits, 3u); // the depot's, too
+    EXPECT_EQ(chunks.counts().hits, 4u); // the depot's, too
     for (void* each : taken) chunks.deallocate(each, middle);
 }
 
