@@ -2,10 +2,6 @@
 // structures an auditing_source sees what they do to their upstream.
 #include "parts.hpp"
 
-#include <allot/structure/buffer_pool.hpp>
-#include <allot/structure/concurrent_buffer_pool.hpp>
-#include <allot/structure/concurrent_pool.hpp>
-
 #include <gtest/gtest.h>
 
 namespace allot {
@@ -20,25 +16,6 @@ part named(std::span<const part> parts, std::string_view stem) {
     ADD_FAILURE() << "no part " << stem;
     return parts[0];
 }
-
-const part shared{"concurrent_pool", [](stack& tower) {
-                      constexpr layout slot{.size = 4096, .align = 64};
-                      tower.put_source<concurrent_pool>(concurrent_pool_options{
-                          .slot = slot, .upstream = &tower.top(), .slot_count_max = 400});
-                      tower.limits.size_max = slot.size;
-                      tower.limits.align_max = slot.align;
-                  }};
-
-// They serve every layout: small tiers, so that the laws meet them, their growth and what is outsized.
-constexpr buffer_tier tiers[] = {{.size = 256, .kept_count_max = 4}, {.size = 4096, .kept_count_max = 2}};
-const part buffers{"buffer_pool", [](stack& tower) {
-                       tower.put_source<buffer_pool>(
-                           buffer_pool_options{.upstream = &tower.top(), .tiers = tiers});
-                   }};
-const part shared_buffers{"concurrent_buffer_pool", [](stack& tower) {
-                              tower.put_source<concurrent_buffer_pool>(
-                                  buffer_pool_options{.upstream = &tower.top(), .tiers = tiers});
-                          }};
 
 struct subject {
     std::string name;
@@ -56,8 +33,6 @@ std::vector<subject> all_subjects() {
     for (const part& each : composition::structures()) all.push_back({each.stem, {malloc, auditing, each}});
     for (const part& each : composition::fixed_structures())
         all.push_back({each.stem, {malloc, auditing, each}});
-    all.push_back({shared.stem, {malloc, auditing, shared}});
-    for (const part& each : {buffers, shared_buffers}) all.push_back({each.stem, {malloc, auditing, each}});
     return all;
 }
 
