@@ -160,12 +160,15 @@ TEST(concurrent_arena_threads, serves_more_threads_than_there_are_slots) {
 #if !defined(__SANITIZE_THREAD__)
 TEST(concurrent_arena_threads, works_in_the_child_of_a_fork_while_threads_allocate) {
     concurrent_arena shared({.limit_bytes = mebibytes(64)});
+    std::barrier all_run(4); // a fork while a thread starts would leave the sanitizer's own lock taken
     std::atomic<bool> done = false;
     std::vector<std::thread> threads;
     for (unsigned t = 0; t < 3; ++t)
         threads.emplace_back([&] {
+            all_run.arrive_and_wait();
             while (!done) shared.deallocate(shared.allocate(100), 100);
         });
+    all_run.arrive_and_wait();
     std::vector<written> before;
     write_many(shared, before, 100, 1);
     for (unsigned i = 0; i < 5; ++i) {

@@ -111,12 +111,15 @@ TEST(scratch_threads, serves_more_threads_than_there_are_slots) {
 #if !defined(__SANITIZE_THREAD__)
 TEST(scratch_threads, works_in_the_child_of_a_fork_while_threads_are_in_scopes) {
     scratch_arenas arenas({.ready_bytes = 4096});
+    std::barrier all_run(4); // a fork while a thread starts would leave the sanitizer's own lock taken
     std::atomic<bool> done = false;
     std::vector<std::thread> threads;
     for (unsigned t = 0; t < 3; ++t)
         threads.emplace_back([&, t] {
+            all_run.arrive_and_wait();
             while (!done) operate(arenas, 3, t);
         });
+    all_run.arrive_and_wait();
     scratch mine(arenas);
     const std::span<unsigned> kept = mine->make_span<unsigned>(100);
     kept[99] = 5;
