@@ -39,6 +39,14 @@ endif()
 set(allot_checked_layers source structure governance document c)
 add_custom_target(checked_benchmarks)
 
+# What every test includes, parsed once: a fifth of a test's compile time.
+if(ALLOT_BUILD_TESTS)
+  file(WRITE ${PROJECT_BINARY_DIR}/gtest_once.cpp "")
+  add_library(allot_gtest_once OBJECT ${PROJECT_BINARY_DIR}/gtest_once.cpp)
+  target_link_libraries(allot_gtest_once PRIVATE allot_options GTest::gtest_main)
+  target_precompile_headers(allot_gtest_once PRIVATE <gtest/gtest.h>)
+endif()
+
 # The executables of one stem: its test, benchmark and fuzz target, where the files exist.
 function(allot_stem_programs NAME STEM)
   cmake_parse_arguments(ARG "" "" "LINK;TEST_LINK" ${ARGN})
