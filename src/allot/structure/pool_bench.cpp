@@ -1,6 +1,6 @@
 // Slots of 64 bytes that come and go: the newest at once, a thousand in turn, a random one of many.
 // Ours counts what is live and total, at check level on it also looks for misuse, which no peer here does; for the
-// figures without that configure with -DALLOT_CHECK_LEVEL=off. Unfair to the peers: churn takes our slots on
+// figures without that are those of the preset bench-off. Unfair to the peers: churn takes our slots on
 // cache lines of their own, an option that they lack (malloc's blocks and std::pmr's straddle lines).
 // Unfair to us: boost::pool and foonathan's pool know one size and no limit, and neither counts.
 #include <allot/structure/pool.hpp>
@@ -9,8 +9,6 @@
 
 #include <cstdlib>
 #include <memory_resource>
-#include <optional>
-#include <support/loaded_malloc.hpp>
 #include <vector>
 
 #if __has_include(<boost/pool/pool.hpp>)
@@ -104,34 +102,6 @@ void churn(benchmark::State& state, std::size_t count) {
     for (void* slot : slots) pool.release(slot);
 }
 
-// A block on a cache line of its own comes and goes.
-struct aligned_allot {
-    void* acquire() { return slots.allocate(); }
-    void release(void* slot) { slots.deallocate(slot); }
-    allot::pool slots{{.slot = {.size = size, .align = 64}}};
-};
-struct aligned_malloc {
-    void* acquire() { return std::aligned_alloc(64, size); }
-    void release(void* slot) { std::free(slot); }
-};
-std::optional<allot::bench::loaded_malloc> mimalloc;
-struct aligned_mimalloc {
-    void* acquire() { return mimalloc->allocate_aligned(64, size); }
-    void release(void* slot) { mimalloc->release(slot); }
-};
-
-template <class With>
-void aligned_pair(benchmark::State& state) {
-    With pool;
-    std::uint64_t value = 0;
-    for (auto _ : state) {
-        void* const slot = pool.acquire();
-        touch(slot, ++value);
-        benchmark::DoNotOptimize(slot);
-        pool.release(slot);
-    }
-}
-
 template <class With>
 void add(const std::string& peer) {
     const auto name = [&](const char* workload) {
@@ -146,13 +116,6 @@ void add(const std::string& peer) {
 } // namespace
 
 int main(int count, char** words) {
-    mimalloc = allot::bench::load_malloc("mimalloc");
-    benchmark::RegisterBenchmark("aligned/64-byte pair/threads:1/allot", aligned_pair<aligned_allot>);
-    benchmark::RegisterBenchmark("aligned/64-byte pair/threads:1/aligned_alloc",
-                                 aligned_pair<aligned_malloc>);
-    if (mimalloc)
-        benchmark::RegisterBenchmark("aligned/64-byte pair/threads:1/mimalloc",
-                                     aligned_pair<aligned_mimalloc>);
     benchmark::RegisterBenchmark("pool with statistics/lifo1/threads:1/allot", lifo1<with_allot>);
 #ifdef ALLOT_HAS_BOOST_POOL
     benchmark::RegisterBenchmark("pool with statistics/lifo1/threads:1/boost::pool", lifo1<with_boost>);

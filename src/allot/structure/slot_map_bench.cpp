@@ -1,5 +1,5 @@
 // 100,000 live values of 32 bytes: look-ups in random order, a random one replaced, all of them gone through,
-// also after a random half was erased. `hand` is what one writes for the case: a vector of value, generation
+// also after a random half was erased. `hand index+generation` is what one writes for the case: a vector of value, generation
 // and next free slot; it moves its values when it grows, counts nothing and cannot give memory back. Unfair
 // to plf::colony: a pointer or iterator is what it has for a handle, so that its look-up checks nothing (get
 // has no row of it), and its erase must find the group.
@@ -171,7 +171,7 @@ int main(int argument_count, char** words) {
     add<with_allot>("allot");
     benchmark::RegisterBenchmark("slot_map/for_each half erased/threads:1/allot",
                                  iterate<with_allot_for_each>, count / 2);
-    add<with_hand>("hand");
+    add<with_hand>("hand index+generation");
 #ifdef ALLOT_HAS_COLONY
     benchmark::RegisterBenchmark("slot_map/for_each half erased/threads:1/plf::colony", iterate<with_colony>,
                                  count / 2);
