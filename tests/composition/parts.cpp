@@ -35,11 +35,6 @@ namespace {
 
 constexpr std::size_t buffer_bytes = mebibytes(16);
 
-// Buffer pools serve every layout: small tiers, so that the blocks of the tests meet them, their growth and what is
-// outsized.
-constexpr buffer_tier small_tiers[] = {{.size = 256, .kept_count_max = 4},
-                                       {.size = 4096, .kept_count_max = 2}};
-
 std::vector<std::byte>& put_buffer(stack& tower, std::size_t size) {
     return tower.put<std::vector<std::byte>>([](auto&) { return std::string(); }, size);
 }
@@ -170,14 +165,11 @@ const part all_structures[] = {
          tower.limits.align_max = slot.align;
      }},
     {"buffer_pool",
-     [](stack& tower) {
-         tower.put_source<buffer_pool>(buffer_pool_options{.upstream = &tower.top(), .tiers = small_tiers});
-     }},
+     [](stack& tower) { tower.put_source<buffer_pool>(buffer_pool_options{.upstream = &tower.top()}); }},
     {"concurrent_buffer_pool",
      [](stack& tower) {
          if (!tower.top().traits().thread_safe) tower.put_source<synchronized_source>(tower.top());
-         tower.put_source<concurrent_buffer_pool>(
-             buffer_pool_options{.upstream = &tower.top(), .tiers = small_tiers});
+         tower.put_source<concurrent_buffer_pool>(buffer_pool_options{.upstream = &tower.top()});
      }},
     {"concurrent_arena",
      [](stack& tower) {

@@ -2,6 +2,7 @@
 // structures an auditing_source sees what they do to their upstream.
 #include "parts.hpp"
 
+#include <allot/structure/buffer_pool.hpp>
 #include <gtest/gtest.h>
 
 namespace allot {
@@ -16,6 +17,13 @@ part named(std::span<const part> parts, std::string_view stem) {
     ADD_FAILURE() << "no part " << stem;
     return parts[0];
 }
+
+// Once more with small tiers, so that the laws meet each, growth between them and what is outsized.
+constexpr buffer_tier tiers[] = {{.size = 256, .kept_count_max = 4}, {.size = 4096, .kept_count_max = 2}};
+const part small_buffers{"buffer_pool_of_small_tiers", [](stack& tower) {
+                             tower.put_source<buffer_pool>(
+                                 buffer_pool_options{.upstream = &tower.top(), .tiers = tiers});
+                         }};
 
 struct subject {
     std::string name;
@@ -33,6 +41,7 @@ std::vector<subject> all_subjects() {
     for (const part& each : composition::structures()) all.push_back({each.stem, {malloc, auditing, each}});
     for (const part& each : composition::fixed_structures())
         all.push_back({each.stem, {malloc, auditing, each}});
+    all.push_back({small_buffers.stem, {malloc, auditing, small_buffers}});
     return all;
 }
 
