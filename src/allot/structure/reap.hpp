@@ -140,7 +140,7 @@ inline void reap::deallocate(void* address, layout given) noexcept {
     const std::size_t size = (index + 1) * grain;
     auto* const block = static_cast<link*>(address);
     if constexpr (checks >= check_level::on) {
-        mark_live(static_cast<std::byte*>(address) + given.size, size - given.size);
+        mark_live(address, size); // of a block that waits, too, so that it is named below
         std::uintptr_t check = 0;
         __builtin_memcpy(&check, &block->check, sizeof check); // the caller's bytes, of whatever type
         if (check == mark_of(block)) [[unlikely]]
