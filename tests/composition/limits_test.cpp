@@ -47,7 +47,7 @@ TEST_P(limits, are_never_passed) {
     for_each_place(base_named(GetParam()), [](const parts& chosen, std::size_t place) {
         limited_stack it(chosen, place);
         SCOPED_TRACE(it.tower.name() + ", the limit at " + std::to_string(place));
-        const layout wanted{std::min<std::size_t>(700, it.tower.limits.size_max), 8};
+        const layout wanted{std::min<std::size_t>(2500, it.tower.limits.size_max), 8};
         std::vector<void*> blocks;
         while (void* const address = it.tower.top().try_allocate(wanted)) {
             blocks.push_back(address);
