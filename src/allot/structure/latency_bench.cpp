@@ -56,7 +56,7 @@ std::vector<std::size_t> request_sizes() {
     std::mt19937 random(7);
     std::vector<std::size_t> sizes(1000);
     for (std::size_t& size : sizes) {
-        const unsigned kind = random() % 100;
+        const auto kind = random() % 100;
         if (kind < 50)
             size = 16 + random() % 32;
         else if (kind < 88)
