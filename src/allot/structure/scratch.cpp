@@ -5,7 +5,8 @@
 //   end stored that with release after it had finished. Else it leaves them aside: they are no longer bound to a
 //   slot, and whoever next needs arenas takes them when their count has come down to 0.
 // - A thread without a slot (slot 0) takes unbound arenas for each scope: they are nobody else's until its
-//   count is 0 again.
+//   count is 0 again. Between its look under the mutex and its count, `claimed` keeps others away; it is taken
+//   back with release after the count went up, so that who sees it gone sees the count.
 // - A fork copies the counts: what another thread had open stays open in the child, so nobody goes in there.
 #include <allot/source/default_source.hpp>
 #include <allot/structure/scratch.hpp>
@@ -53,7 +54,9 @@ scratch_thread& scratch_arenas::own_slow() {
 }
 
 bool scratch_arenas::try_prepare() noexcept {
-    return try_own_slow() != nullptr && detail::thread_slot() != 0;
+    scratch_thread* const mine = try_own_slow();
+    if (mine && detail::thread_slot() == 0) mine->claimed.store(false, std::memory_order_release);
+    return mine && detail::thread_slot() != 0;
 }
 
 scratch_thread* scratch_arenas::try_own_slow() noexcept {
@@ -73,6 +76,8 @@ scratch_thread* scratch_arenas::try_own_slow() noexcept {
     if (slot != 0) {
         found->bound = true;
         threads_[slot].store(found, std::memory_order_relaxed);
+    } else {
+        found->claimed.store(true, std::memory_order_relaxed);
     }
     return found;
 }
@@ -80,7 +85,9 @@ scratch_thread* scratch_arenas::try_own_slow() noexcept {
 // Idle ones, or new ones.
 scratch_thread* scratch_arenas::try_take_unbound() noexcept {
     for (scratch_thread* each = first_; each; each = each->next)
-        if (!each->bound && each->open_count.load(std::memory_order_acquire) == 0) return each;
+        if (!each->bound && !each->claimed.load(std::memory_order_acquire) &&
+            each->open_count.load(std::memory_order_acquire) == 0)
+            return each;
     void* const room = options_.upstream->try_allocate(layout_of<scratch_thread>());
     if (!room) return nullptr;
     auto* const made = ::new (room) scratch_thread(arena_options{
@@ -119,6 +126,8 @@ scratch::scratch(scratch_arenas& of, scratch_thread& thread, conflict_list confl
     constexpr auto relaxed = std::memory_order_relaxed;
     thread.open_count.store(thread.open_count.load(relaxed) + 1, relaxed);
     thread.opened_count.store(thread.opened_count.load(relaxed) + 1, relaxed);
+    if (thread.claimed.load(relaxed)) [[unlikely]]
+        thread.claimed.store(false, std::memory_order_release);
     if (outer_) scope_.emplace(arena_);
     thread.newest = thread.newest_on[index_] = this;
 }

@@ -77,6 +77,8 @@ struct scratch_thread {
     scratch_thread* next = nullptr;       // in the set; constant
     bool bound = false;                   // stands in the table; under the set's mutex
     std::atomic<std::uint64_t> owner = 0; // a thread's serial
+    // A thread without a slot took it, under the set's mutex, and has not yet counted its scope.
+    std::atomic<bool> claimed = false;
     // 0, with release, when the last scope has ended: only then may another thread continue these arenas.
     std::atomic<std::uint64_t> open_count = 0;
     std::atomic<std::uint64_t> opened_count = 0;

@@ -100,6 +100,12 @@ TEST(scratch_threads, serves_more_threads_than_there_are_slots) {
             for (unsigned& each : mine) each = t;
             all.arrive_and_wait(); // all of them are open
             operate(arenas, 3, 1000 + t);
+            for (unsigned i = 0; i < 300;
+                 ++i) { // those without a slot look for free arenas each time, all at once
+                scratch more(arenas);
+                unsigned* const own = more->make<unsigned>(t);
+                ASSERT_EQ(*own, t);
+            }
             for (const unsigned each : mine) ASSERT_EQ(each, t);
             all.arrive_and_wait();
         });
