@@ -10,7 +10,7 @@
 // pool. A buffer that is out must come back before. Borrows upstream and observer.
 // As a memory_source it serves every layout, so that a `buffer` or a container over it works.
 // Threads: compatible. describe() and reclaim() (deferred) from any.
-// Cost: a pair takes 34 instructions at level off and 50 at level on in each tier, 24 more by handle. See
+// Cost: a pair takes 34 instructions at level off and 50 at level on in each tier, more by handle. See
 // buffer_tier.hpp for bytes.
 //
 // Live bytes count a buffer with its tier's size. A tier's peak is exact; peak_live_bytes adds the tiers' up.

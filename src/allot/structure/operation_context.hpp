@@ -10,8 +10,8 @@
 // Owns its blocks; borrows the arena, the main allocator (upstream) and the caller's context. What else takes
 // from the arena must do so before the context begins or after it has ended.
 // Threads: thread-compatible. describe() from any.
-// Cost: over the arena 20 instructions a block; a block from the main allocator has 32 bytes of its own before it
-// (more where it is aligned to more than 16). A reset is the arena's scope and one call upstream for each such
+// Cost: over the arena a virtual call and the counting of a block; one from the main allocator has 32 bytes of
+// its own before it (more where it is aligned to more than 16). A reset is the arena's scope and one call upstream for each such
 // block that still lives.
 //
 //     void brighten(operation_context& caller) {
