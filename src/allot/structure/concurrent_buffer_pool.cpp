@@ -127,8 +127,8 @@ buffer_head* concurrent_buffer_pool::make(std::size_t at) noexcept {
 
 void concurrent_buffer_pool::dispose(std::size_t at, buffer_head* head) noexcept {
     tier_state& of = tiers_[at];
-    let_go(upstream_.good_size(detail::buffer_block_layout(of.size, coloured_)));
     detail::dispose_buffer(upstream_, head, of.size, coloured_ ? &colours_ : nullptr);
+    let_go(upstream_.good_size(detail::buffer_block_layout(of.size, coloured_))); // not before it is gone
     of.disposed_count.add(1);
     tell_client();
 }
@@ -215,9 +215,9 @@ void concurrent_buffer_pool::deallocate_outsized(void* data, layout given) noexc
     given.size += given.size == 0;
     const std::uint64_t held = upstream_.good_size(given);
     outsized_.given_back(given.size, held);
-    let_go(held);
     if (has_tenants_.load(relaxed)) std::memset(data, 0, given.size); // nobody noted whose it was
     upstream_.deallocate(data, given);
+    let_go(held); // not before it is gone
     tell_client();
 }
 

@@ -32,8 +32,8 @@ void* concurrent_pool_upstream::do_try_allocate(layout wanted) noexcept {
 }
 
 void concurrent_pool_upstream::do_give_back(void* address, layout given) noexcept {
-    held_bytes_.fetch_sub(upstream_.good_size(given), std::memory_order_relaxed);
     upstream_.deallocate(address, given);
+    held_bytes_.fetch_sub(upstream_.good_size(given), std::memory_order_relaxed); // not before it is gone
 }
 
 concurrent_pool_slabs::~concurrent_pool_slabs() {
