@@ -1,4 +1,5 @@
 #include <allot/source/default_source.hpp>
+#include <allot/source/page_source.hpp>
 #include <allot/structure/concurrent_buffer_pool.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/failing_source.hpp>
@@ -320,7 +321,10 @@ TEST(concurrent_buffer_pool, goes_on_when_threads_end_with_buffers_out) {
 }
 
 TEST(concurrent_buffer_pool, works_in_the_child_of_a_fork) {
-    concurrent_buffer_pool pool({.tiers = small_tiers});
+    page_source pages; // a sanitizer's malloc, forked amid a call, stays locked in the child
+    concurrent_buffer_pool pool({.upstream = &pages, .tiers = small_tiers});
+    std::vector<buffer> mine; // the child's
+    mine.reserve(100);
     std::atomic<bool> done = false;
     std::atomic<int> started = 0;
     std::vector<std::jthread> threads;
@@ -333,7 +337,6 @@ TEST(concurrent_buffer_pool, works_in_the_child_of_a_fork) {
     for (int round = 0; round != 10; ++round) {
         const pid_t child = fork();
         if (child == 0) {
-            std::vector<buffer> mine;
             for (int i = 0; i != 100; ++i) mine.push_back(pool.try_acquire({.bytes = 200}));
             bool all = true;
             for (buffer& each : mine) all = all && each.try_append("text");

@@ -1,4 +1,5 @@
 // concurrent_object_pool with many threads; to be run under ThreadSanitizer, too.
+#include <allot/source/page_source.hpp>
 #include <allot/structure/concurrent_object_pool.hpp>
 
 #include <gtest/gtest.h>
@@ -173,21 +174,26 @@ TEST(concurrent_object_pool_threads, read_counts_while_others_work) {
 
 #if !defined(__SANITIZE_THREAD__) // it does not follow threads into a fork
 TEST(concurrent_object_pool_threads, go_on_in_the_child_of_a_fork) {
-    item_pool pool({.out_count_max = 100});
-    std::atomic<bool> done = false;
+    page_source pages; // a sanitizer's malloc, forked amid a call, stays locked in the child
+    item_pool pool({.upstream = &pages, .out_count_max = 100});
+    std::vector<pooled<item>> childs;
+    childs.reserve(50);
+    std::atomic<bool> done = false, started = false;
     std::thread busy([&] {
         std::vector<pooled<item>> mine;
+        mine.reserve(20);
+        started = true;
         while (!done) {
             mine.push_back(pool.acquire());
             if (mine.size() == 20) mine.clear();
         }
     });
+    while (!started) std::this_thread::yield();
     for (int i = 0; i != 20; ++i) {
         const pid_t child = fork();
         if (child == 0) {
-            std::vector<pooled<item>> mine;
-            for (int each = 0; each != 50; ++each) mine.push_back(pool.acquire());
-            mine.clear();
+            for (int each = 0; each != 50; ++each) childs.push_back(pool.acquire());
+            childs.clear();
             _exit(pool.counts().acquired >= 50 ? 0 : 1);
         }
         int status = -1;

@@ -325,7 +325,10 @@ TEST(concurrent_pool_threads, does_not_wait_for_itself_when_upstream_asks_it_to_
 
 // The child has one thread: it goes on with its own cell and with those of the threads that it does not have.
 TEST(concurrent_pool_threads, serves_the_child_of_a_fork_amid_other_threads) {
-    concurrent_pool slots({.slot = small, .slot_count_max = 4000});
+    page_source pages; // a sanitizer's malloc, forked amid a call, stays locked in the child
+    concurrent_pool slots({.slot = small, .upstream = &pages, .slot_count_max = 4000});
+    std::vector<void*> all; // the child's
+    all.reserve(4000);
     std::atomic<bool> stop = false;
     std::vector<std::thread> threads;
     std::latch started(3);
@@ -343,7 +346,6 @@ TEST(concurrent_pool_threads, serves_the_child_of_a_fork_amid_other_threads) {
         const pid_t child = fork();
         ASSERT_GE(child, 0);
         if (child == 0) {
-            std::vector<void*> all;
             while (void* const slot = slots.try_allocate()) all.push_back(slot);
             // The other threads have at most 303 out or in hand; their magazines are found.
             const bool enough = all.size() >= 4000 - 303 - 3;
