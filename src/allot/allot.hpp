@@ -23,6 +23,9 @@
 #include <allot/core/result.hpp>
 #include <allot/core/source_factory.hpp>
 #include <allot/core/usage.hpp>
+#include <allot/document/document.hpp>
+#include <allot/document/document_builder.hpp>
+#include <allot/document/value.hpp>
 #include <allot/governance/account.hpp>
 #include <allot/governance/budget.hpp>
 #include <allot/governance/budgeted_source.hpp>
@@ -84,4 +87,5 @@
 #include <allot/structure/soa.hpp>
 #include <allot/structure/soa_column.hpp>
 #include <allot/structure/soa_row.hpp>
+#include <allot/structure/symbol.hpp>
 #include <allot/structure/typed_pool.hpp>

@@ -2,12 +2,13 @@
 # which come along where they are needed: those that put everything into allot::detail, and the few named here. testing
 # is included by tests, one by one.
 set(inner eh_frame unwind_rules arena_inline object_pool_inline object_pool_parts)
-list(APPEND inner slot_map_table soa_inline soa_memory)
+list(APPEND inner slot_map_table soa_inline soa_memory tree_store value_cell)
 cmake_minimum_required(VERSION 3.25)
 
 file(READ ${SRC}/allot/allot.hpp umbrella)
 file(GLOB headers RELATIVE ${SRC} ${SRC}/allot/core/*.h ${SRC}/allot/core/*.hpp ${SRC}/allot/platform/*.hpp
-  ${SRC}/allot/source/*.hpp ${SRC}/allot/structure/*.hpp ${SRC}/allot/governance/*.hpp)
+  ${SRC}/allot/source/*.hpp ${SRC}/allot/structure/*.hpp ${SRC}/allot/governance/*.hpp
+  ${SRC}/allot/document/*.hpp)
 list(FILTER headers EXCLUDE REGEX "_test\\.hpp$")
 set(count 0)
 set(missing)
