@@ -59,6 +59,7 @@
 #include <allot/structure/aligned_span.hpp>
 #include <allot/structure/arena.hpp>
 #include <allot/structure/arena_pool.hpp>
+#include <allot/structure/bounded_string.hpp>
 #include <allot/structure/buffer.hpp>
 #include <allot/structure/buffer_pool.hpp>
 #include <allot/structure/buffer_tier.hpp>
@@ -88,4 +89,5 @@
 #include <allot/structure/soa_column.hpp>
 #include <allot/structure/soa_row.hpp>
 #include <allot/structure/symbol.hpp>
+#include <allot/structure/tiered_pool.hpp>
 #include <allot/structure/typed_pool.hpp>

@@ -1,4 +1,5 @@
-// observer: who is told of the rare things that memory does: refusals, books that do not close, drift healed.
+// observer: who is told of the rare things that memory does: refusals, limits that come near, books that do not
+// close, drift healed.
 //
 // Give one to a component whose trouble you want to log or count. Numbers are not events: pull them (usage).
 // Owns nothing; borrowed by the component, and outlives it.
@@ -24,6 +25,7 @@ struct event {
         refused,    // a limit said no: bytes were asked, live_bytes of limit_bytes are live
         unbalanced, // died with live blocks: bytes and count are what is missing
         healed,     // books that had drifted were set right: bytes and count are the difference
+        filling,    // passed its warning mark: live_bytes of limit_bytes are live
     };
     type what = type::refused;
     name who = {};
@@ -39,6 +41,7 @@ constexpr const char* text(event::type what) noexcept {
     case event::type::refused: return "refused";
     case event::type::unbalanced: return "died with live blocks";
     case event::type::healed: return "healed its books";
+    case event::type::filling: return "is nearly full";
     }
     return "";
 }
