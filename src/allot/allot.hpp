@@ -11,6 +11,7 @@
 #include <allot/core/bytes.hpp>
 #include <allot/core/checked_bytes.hpp>
 #include <allot/core/checks.hpp>
+#include <allot/core/checksum.hpp>
 #include <allot/core/client.h>
 #include <allot/core/contract.hpp>
 #include <allot/core/layout.hpp>
@@ -21,6 +22,7 @@
 #include <allot/core/poison.hpp>
 #include <allot/core/reclaimable.hpp>
 #include <allot/core/result.hpp>
+#include <allot/core/saved_bytes.hpp>
 #include <allot/core/source_factory.hpp>
 #include <allot/core/usage.hpp>
 #include <allot/document/document.hpp>
@@ -39,6 +41,7 @@
 #include <allot/governance/tracked_source.hpp>
 #include <allot/platform/call_stack.hpp>
 #include <allot/platform/clock.hpp>
+#include <allot/platform/file_store.hpp>
 #include <allot/platform/fork.hpp>
 #include <allot/platform/mapped_file.hpp>
 #include <allot/platform/pages.hpp>

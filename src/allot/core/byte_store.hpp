@@ -1,7 +1,8 @@
 // byte_store: bytes outside of memory, at offsets: a file, a partition, a test's vector.
 //
-// What pages out, compresses or saves takes one, so that it can be tested without a disk. For whole files that
-// are only read, take platform/mapped_file.
+// What pages out, compresses or saves takes one, so that it can be tested without a disk: platform/file_store is a
+// file, testing/memory_store a vector that fails by plan. For whole files that are only read, take
+// platform/mapped_file.
 // Owns: what the implementation says.
 // Threads: reads may run together; a write runs alone.
 //
@@ -26,6 +27,11 @@ public:
     virtual result<void> sync() noexcept = 0;
     // The whole content at once: after a crash the store holds the old bytes or the new, never a mixture.
     virtual result<void> replace(std::span<const std::byte> whole) noexcept = 0;
+    // Nothing from `offset` on is needed any more: a file gets shorter. Default: it stays as it is.
+    virtual result<void> discard_from(std::uint64_t offset) noexcept {
+        (void)offset;
+        return {};
+    }
 
 protected:
     ~byte_store() = default;
