@@ -28,6 +28,8 @@
 #include <allot/document/document.hpp>
 #include <allot/document/document_builder.hpp>
 #include <allot/document/value.hpp>
+#include <allot/document/xml.hpp>
+#include <allot/document/xml_json.hpp>
 #include <allot/governance/account.hpp>
 #include <allot/governance/budget.hpp>
 #include <allot/governance/budgeted_source.hpp>

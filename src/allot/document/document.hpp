@@ -33,6 +33,7 @@
 
 #include <allot/document/tree_store.hpp>
 #include <allot/document/value.hpp>
+#include <allot/source/default_source.hpp>
 #include <concepts>
 
 namespace allot {
@@ -192,6 +193,9 @@ public:
     // live: what is taken from upstream, the document's own keys included, snapshots too. Exact.
     allot::usage usage() const noexcept;
     const allot::name& name() const noexcept { return options_.name; }
+    memory_source& upstream() const noexcept {
+        return options_.upstream ? *options_.upstream : default_source();
+    }
     // Aborts where an invariant does not hold. Cost: O(values).
     void check() const noexcept;
 
