@@ -25,8 +25,12 @@
 #include <allot/core/saved_bytes.hpp>
 #include <allot/core/source_factory.hpp>
 #include <allot/core/usage.hpp>
+#include <allot/document/compiled_path.hpp>
 #include <allot/document/document.hpp>
 #include <allot/document/document_builder.hpp>
+#include <allot/document/json_pointer.hpp>
+#include <allot/document/path.hpp>
+#include <allot/document/path_access.hpp>
 #include <allot/document/value.hpp>
 #include <allot/document/xml.hpp>
 #include <allot/document/xml_json.hpp>

@@ -77,6 +77,11 @@ public:
         return content(value_type::instruction, target, text);
     }
 
+    bool is_text() const noexcept { return cell_.type == value_type::text || copied_.is_text(); }
+    std::string_view text() const noexcept { // of a text; else empty
+        return copied_.is_text() ? copied_.as_text() : is_text() ? text_ : std::string_view();
+    }
+
 private:
     friend class document;
     friend class node;
