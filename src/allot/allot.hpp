@@ -75,11 +75,14 @@
 #include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/concurrent_buffer_pool.hpp>
+#include <allot/structure/concurrent_interner.hpp>
 #include <allot/structure/concurrent_object_pool.hpp>
 #include <allot/structure/concurrent_pool.hpp>
 #include <allot/structure/concurrent_typed_pool.hpp>
 #include <allot/structure/cow.hpp>
 #include <allot/structure/demand.hpp>
+#include <allot/structure/interner.hpp>
+#include <allot/structure/interner_keywords.hpp>
 #include <allot/structure/lazy_buffer.hpp>
 #include <allot/structure/maybe_owned.hpp>
 #include <allot/structure/module_arenas.hpp>

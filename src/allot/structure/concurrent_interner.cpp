@@ -1,0 +1,189 @@
+// Danger: many threads. What they share is the table (its ordering: interner_table.hpp) and the cells: a cell has one
+// writer, the thread that holds its slot (thread_slots.hpp), is published with release, and lives as long as the interner.
+// Insertions hold mutex_, a fork_mutex, so a forked child finds the table whole.
+#include <allot/core/contract.hpp>
+#include <allot/core/out_of_memory.hpp>
+#include <allot/source/default_source.hpp>
+#include <allot/structure/concurrent_interner.hpp>
+#include <allot/structure/interner_file.hpp>
+#include <memory>
+#include <new>
+
+namespace allot {
+
+using guard = detail::fork_mutex::guard;
+
+namespace {
+
+// By the one writer.
+void add(std::atomic<std::uint64_t>& to, std::uint64_t more) noexcept {
+    to.store(to.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+} // namespace
+
+concurrent_interner::concurrent_interner(const interner_options& options) noexcept
+    : table_({.name = options.name,
+              .kind = "concurrent_interner",
+              .upstream = options.upstream,
+              .limit_bytes = options.limit_bytes}) {
+    ALLOT_EXPECT(table_.options().upstream->traits().thread_safe, "concurrent_interner '",
+                 options.name.view(), "': its upstream is not thread_safe");
+}
+
+concurrent_interner::~concurrent_interner() {
+    for (const std::atomic<cell*>& place : cells_)
+        if (cell* const each = place.load(std::memory_order_relaxed)) {
+            std::destroy_at(each);
+            table_.give(each, layout_of<cell>());
+        }
+}
+
+symbol concurrent_interner::try_intern(std::string_view text) noexcept {
+    return intern_hashed(text, table_.hash(text), own_cell());
+}
+
+symbol concurrent_interner::intern_hashed(std::string_view text, std::uint32_t hash, cell* own) noexcept {
+    const std::uint32_t found = table_.find_fast(text, hash);
+    if (found == 0) [[unlikely]]
+        return miss(text, hash, counted::yes);
+    if (!own) [[unlikely]] {
+        count_slowly(1, text.size());
+    } else {
+        add(own->hits, 1);
+        add(own->asked_bytes, text.size());
+    }
+    return symbol::from_value(found);
+}
+
+// Looks again under the lock: another thread may have been first (B34).
+symbol concurrent_interner::miss(std::string_view text, std::uint32_t hash, counted how) noexcept {
+    (void)detail::take_thread_slot();
+    const guard hold(mutex_);
+    detail::interner_table::certainty sure{};
+    std::uint32_t value = table_.find_slowly(text, hash, sure);
+    const bool is_hit = value != 0;
+    if (!is_hit) value = table_.insert(text, hash);
+    if (value == 0 || how == counted::no) return symbol::from_value(value);
+    cell& own = cell_locked();
+    add(is_hit ? own.hits : own.misses, 1);
+    add(own.asked_bytes, text.size());
+    return symbol::from_value(value);
+}
+
+// Without a slot, or memory for a cell, nobody's: written under the lock alone.
+concurrent_interner::cell& concurrent_interner::cell_locked() noexcept {
+    const std::uint32_t slot = detail::thread_slot();
+    if (slot == 0) return nobodys_;
+    if (cell* const own = cells_[slot].load(std::memory_order_relaxed)) return *own;
+    void* const taken = table_.take(layout_of<cell>());
+    if (!taken) return nobodys_;
+    cell* const made = new (taken) cell;
+    cells_[slot].store(made, std::memory_order_release);
+    return *made;
+}
+
+void concurrent_interner::count_slowly(std::uint64_t hits, std::uint64_t bytes) noexcept {
+    (void)detail::take_thread_slot();
+    const guard hold(mutex_);
+    cell& own = cell_locked();
+    add(own.hits, hits);
+    add(own.asked_bytes, bytes);
+}
+
+symbol concurrent_interner::intern(std::string_view text) {
+    const symbol made = try_intern(text);
+    if (!made) [[unlikely]]
+        throw_out_of_memory();
+    return made;
+}
+
+std::size_t concurrent_interner::intern_many(std::span<const std::string_view> texts,
+                                             std::span<symbol> symbols) noexcept {
+    ALLOT_EXPECT(symbols.size() >= texts.size(), "concurrent_interner '", name().view(), "': intern_many of ",
+                 texts.size(), " texts into ", symbols.size(), " symbols");
+    std::size_t done = 0;
+    std::uint64_t guessed = 0;
+    std::uint64_t guessed_bytes = 0;
+    detail::intern_in_groups(table_, texts,
+                             [&](std::string_view text, std::uint32_t hash, std::uint32_t guess) {
+                                 symbol made = symbol::from_value(guess);
+                                 if (table_.is_text(guess, text)) {
+                                     ++guessed;
+                                     guessed_bytes += text.size();
+                                 } else {
+                                     made = intern_hashed(text, hash, own_cell());
+                                     if (!made) return false;
+                                 }
+                                 symbols[done++] = made;
+                                 return true;
+                             });
+    if (cell* const own = own_cell()) {
+        add(own->hits, guessed);
+        add(own->asked_bytes, guessed_bytes);
+    } else if (guessed != 0) {
+        count_slowly(guessed, guessed_bytes);
+    }
+    return done;
+}
+
+bool concurrent_interner::try_preload(std::span<const std::string_view> texts) noexcept {
+    for (const std::string_view text : texts)
+        if (const std::uint32_t hash = table_.hash(text);
+            !table_.find_fast(text, hash) && !miss(text, hash, counted::no))
+            return false;
+    return true;
+}
+
+void concurrent_interner::preload(std::span<const std::string_view> texts) {
+    if (!try_preload(texts)) throw_out_of_memory();
+}
+
+symbol concurrent_interner::find(std::string_view text) const noexcept {
+    const std::uint32_t hash = table_.hash(text);
+    std::uint32_t found = table_.find_fast(text, hash);
+    if (found != 0) return symbol::from_value(found);
+    detail::interner_table::certainty sure{};
+    found = table_.find_slowly(text, hash, sure);
+    if (sure == detail::interner_table::certainty::unsure) {
+        const guard hold(mutex_); // nobody splits now
+        found = table_.find_slowly(text, hash, sure);
+    }
+    return symbol::from_value(found);
+}
+
+void concurrent_interner::clear() noexcept {
+    const guard hold(mutex_);
+    table_.clear();
+    for_each_cell([](cell& each) {
+        for (std::atomic<std::uint64_t>* number : {&each.hits, &each.misses, &each.asked_bytes})
+            number->store(0, std::memory_order_relaxed);
+    });
+}
+
+result<void> concurrent_interner::save(byte_store& to) const noexcept {
+    return detail::save_texts(table_, to);
+}
+
+result<void> concurrent_interner::load(byte_store& from) noexcept {
+    const guard hold(mutex_);
+    return detail::load_texts(table_, from);
+}
+
+interner_numbers concurrent_interner::numbers() const noexcept {
+    interner_numbers sum{
+        .distinct = table_.count(), .text_bytes = table_.text_bytes(), .held_bytes = table_.held_bytes()};
+    const_cast<concurrent_interner*>(this)->for_each_cell([&](cell& each) {
+        sum.hits += each.hits.load(std::memory_order_relaxed);
+        sum.misses += each.misses.load(std::memory_order_relaxed);
+        sum.asked_bytes += each.asked_bytes.load(std::memory_order_relaxed);
+    });
+    return sum;
+}
+
+void concurrent_interner::fatal_symbol(symbol wanted) const noexcept {
+    fatal({"concurrent_interner '", name().view(), "': symbol ", wanted.value(),
+           " is not of this interner, or from before clear()"});
+}
+
+} // namespace allot
