@@ -184,10 +184,14 @@ TEST(interner_file, survives_each_shortage) {
     const std::uint64_t points = for_each_failure([&](failing_source& source) {
         interner copy({.upstream = &source});
         for (int attempt = 0; attempt != 3 && copy.count() == 0; ++attempt)
-            if (!names.save(store) || !copy.load(store)) EXPECT_EQ(copy.usage().held_bytes, 0);
+            if (!names.save(store) || !copy.load(store)) {
+                EXPECT_EQ(copy.usage().held_bytes, 0);
+            }
         ASSERT_EQ(copy.count(), 1500);
         ASSERT_EQ(copy.find("name0").value(), 1);
-        if (!copy.save(store)) ASSERT_TRUE(copy.save(store));
+        if (!copy.save(store)) {
+            ASSERT_TRUE(copy.save(store));
+        }
     });
     EXPECT_GT(points, 10);
     interner small({.name = "small", .limit_bytes = kibibytes(16)});
