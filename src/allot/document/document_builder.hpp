@@ -1,7 +1,8 @@
 // document_builder: builds a document's tree in one go, from the root on, for parsers and generators.
 //
 // Use it where the whole tree is made in document order; to change one take document's node. Containers whose size
-// is known beforehand are exactly as large and are filled in place; others are gathered first and then copied.
+// is known beforehand are exactly as large and are filled in place; others are gathered first and then copied. A
+// count may be too large, which wastes the room, but not too small.
 // Nothing of the document changes before commit(), which puts the new tree in the old one's place: a builder that is
 // dropped, or cannot go on, leaves the document as it was.
 // On shortage a call answers false, and so does every later one: a parser may look at commit() alone. Keys go into
@@ -11,8 +12,16 @@
 // Cost: no virtual call; a value is one cell written, a container two blocks, a long text one.
 //
 // Fatal (level on):
-//     document_builder 'NAME': a value without a key in an object | a key outside an object | end() of nothing
-//     document_builder 'NAME': N children in a container of M | a second root | commit() with N open containers
+//     document_builder 'NAME': a value without a key in an object
+//     document_builder 'NAME': an element in an object
+//     document_builder 'NAME': a key outside an object
+//     document_builder 'NAME': a key without a value
+//     document_builder 'NAME': an attribute outside an element's beginning
+//     document_builder 'NAME': end() of nothing
+//     document_builder 'NAME': a second root
+//     document_builder 'NAME': more than N children in a container of N
+//     document_builder 'NAME': commit() without a root
+//     document_builder 'NAME': commit() with N open containers
 //
 //     document numbers;
 //     document_builder build(numbers);
@@ -119,12 +128,18 @@ private:
     bool put_text(value_type type, std::uint32_t name, std::string_view text) noexcept;
     bool make_room() noexcept; // where next_ == limit_
     bool fail() noexcept;
-    void check_place(const detail::tree_cell& cell) const noexcept;
-    void enter(const frame& inner) noexcept;
-    void leave() noexcept;
-    bool drop_duplicates() noexcept;
+    void check_place(const detail::tree_cell& cell) const noexcept {
+        if (top_.type == value_type::object && (cell.key == 0 || detail::has_own_name(cell.type)))
+            [[unlikely]]
+            fatal_place(cell);
+    }
+    [[noreturn, gnu::cold]] void fatal_place(const detail::tree_cell& cell) const noexcept;
+    void save() noexcept;
+    void restore() noexcept;
+    bool drop_duplicates(detail::tree_node& node) noexcept;
 
     document& target_;
+    detail::tree_store* store_; // the document's; nullptr where there was no memory for one
     duplicate_keys duplicates_;
     bool failed_ = false;
     symbol duplicate_;

@@ -54,6 +54,7 @@ public:
     // Moves the cells from `at` on by one; the cell at `at` is then written by the caller.
     void open_gap(tree_node* node, std::uint32_t at) noexcept;
     void close_gap(tree_node* node, std::uint32_t at) noexcept;
+    void trim(tree_node* node, std::uint32_t size) noexcept; // forgets the cells behind; no index is touched
     void enter_key(tree_node* node, std::uint32_t at) noexcept; // of the cell that was written
     bool build_index(tree_node* node) noexcept;                 // whether all keys are distinct
 
