@@ -32,7 +32,7 @@ value child_at(value from, const path_step& step) noexcept {
 
 // Why `step` leads from `from` to nothing.
 error nothing_at(const path_cursor& steps, value from, const path_step& step) noexcept {
-    if (from.is_object() && step.kind != path_step::item)
+    if (from.is_object() && step.kind == path_step::name)
         return steps.error_at(step.column, "nothing is there");
     if (from.is_element() && step.kind != path_step::item)
         return steps.error_at(step.column, "nothing is there");
