@@ -18,6 +18,7 @@
 //
 // Fatal:
 //     allot: fatal: concurrent_interner 'NAME': symbol N is not of this interner, or from before clear()
+//     allot: fatal: concurrent_interner 'NAME': intern_many of N texts into N symbols       [at level off, too]
 //     allot: fatal: concurrent_interner 'NAME': its upstream is not thread_safe
 //
 //     concurrent_interner names({.name = "names"});

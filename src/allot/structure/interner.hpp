@@ -16,6 +16,7 @@
 //
 // Fatal:
 //     allot: fatal: interner 'NAME': symbol N is not of this interner, or from before clear()
+//     allot: fatal: interner 'NAME': intern_many of N texts into N symbols       [at level off, too]
 //
 //     interner names({.name = "names", .limit_bytes = mebibytes(1)});
 //     names.preload(keywords::python);

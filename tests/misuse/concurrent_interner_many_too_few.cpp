@@ -1,0 +1,8 @@
+#include <allot/structure/concurrent_interner.hpp>
+
+int main() {
+    allot::concurrent_interner names({.name = "names"});
+    const std::string_view texts[] = {"one", "two", "three"};
+    allot::symbol symbols[2];
+    (void)names.intern_many(texts, symbols);
+}
