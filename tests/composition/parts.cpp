@@ -35,8 +35,27 @@ namespace {
 
 constexpr std::size_t buffer_bytes = mebibytes(16);
 
-std::vector<std::byte>& put_buffer(stack& tower, std::size_t size) {
-    return tower.put<std::vector<std::byte>>([](auto&) { return std::string(); }, size);
+// There are thousands of stacks, one at a time: the pages of a buffer of each one's own, and a sanitizer's marks for
+// them, would be most of the time.
+class lent_bytes {
+public:
+    explicit lent_bytes(std::size_t size) : all(bytes_.get(), size) {
+        if (std::exchange(is_lent_, true) || size > buffer_bytes) std::abort();
+    }
+    ~lent_bytes() { is_lent_ = false; }
+    lent_bytes(const lent_bytes&) = delete;
+    lent_bytes& operator=(const lent_bytes&) = delete;
+
+    const std::span<std::byte> all;
+
+private:
+    static inline const std::unique_ptr<std::byte[]> bytes_ =
+        std::make_unique_for_overwrite<std::byte[]>(buffer_bytes);
+    static inline bool is_lent_ = false;
+};
+
+std::span<std::byte> put_buffer(stack& tower, std::size_t size) {
+    return tower.put<lent_bytes>([](auto&) { return std::string(); }, size).all;
 }
 
 const part all_bases[] = {
@@ -44,14 +63,14 @@ const part all_bases[] = {
     {"page_source", [](stack& tower) { tower.put_source<page_source>(); }},
     {"buffer_source",
      [](stack& tower) {
-         tower.put_source<buffer_source>(std::span(put_buffer(tower, buffer_bytes)));
+         tower.put_source<buffer_source>(put_buffer(tower, buffer_bytes));
          tower.limits.bytes_max = buffer_bytes / 2;
      }},
     {"region",
      [](stack& tower) { tower.put_source<region>(region_options{.reserved_bytes = gibibytes(1)}); }},
     {"fallback_source",
      [](stack& tower) {
-         auto& first = tower.put_source<buffer_source>(std::span(put_buffer(tower, kibibytes(64))));
+         auto& first = tower.put_source<buffer_source>(put_buffer(tower, kibibytes(64)));
          auto& second = tower.put_source<malloc_source>();
          tower.put_source<fallback_source>(first, second);
      }},

@@ -107,8 +107,12 @@ std::set<std::string> names_at(const std::vector<detail::function_symbol>& symbo
     return names;
 }
 
-// Files, lines and depth must be equal, except that addr2line sometimes names a place by the file of its
-// symbol ("a.cpp" for a line of a header): that the caller counts. Names may differ where the file gives
+bool is_unit(const std::string& file) {
+    return file.ends_with(".cpp") || file.ends_with(".cc") || file.ends_with(".c");
+}
+
+// Files, lines and depth must be equal, except that addr2line sometimes names a line of a header by the unit that
+// its symbol is in ("a.cpp:1407" for line 1407 of gtest.h), where nothing is inlined. Names may differ where the file gives
 // several for one place: aliases, and where a function has no linkage name addr2line gives the innermost one
 // the symbol's.
 bool agree(const std::vector<place>& ours, const std::vector<place>& theirs,
@@ -117,8 +121,8 @@ bool agree(const std::vector<place>& ours, const std::vector<place>& theirs,
     for (std::size_t i = 0; i < ours.size(); ++i) {
         const std::string name = own_name(theirs[i].function);
         const bool real = i + 1 == ours.size();
-        if (ours[i].line != theirs[i].line || (ours[i].file != theirs[i].file && !(real && i == 0)))
-            return false;
+        const bool by_unit = real && i == 0 && is_unit(theirs[i].file) && !is_unit(ours[i].file);
+        if (ours[i].line != theirs[i].line || (ours[i].file != theirs[i].file && !by_unit)) return false;
         if (own_name(ours[i].function) != name && !((real || i == 0) && aliases.contains(name))) return false;
     }
     return true;
@@ -149,12 +153,12 @@ TEST(module_file, agrees_with_addr2line) {
     ASSERT_EQ(answers.size(), addresses.size());
     std::size_t with_lines = 0;
     std::size_t inlined = 0;
-    std::size_t other_file = 0;
+    std::size_t by_unit = 0;
     std::size_t differing = 0;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         if (answers[i].back().function == "??") continue;
         const std::vector<place> ours = ask_ours(file, addresses[i]);
-        other_file += !ours.empty() && ours[0].file != answers[i][0].file;
+        by_unit += !ours.empty() && ours[0].file != answers[i][0].file;
         with_lines += answers[i].back().line > 0;
         inlined += answers[i].size() > 1;
         if (!agree(ours, answers[i], names_at(symbols, addresses[i])) && ++differing <= 5)
@@ -162,10 +166,10 @@ TEST(module_file, agrees_with_addr2line) {
                           << text_of(ours) << "addr2line:\n"
                           << text_of(answers[i]);
     }
-    std::printf("%zu addresses, %zu with a line, %zu inlined: %zu differ, %zu in the file's name only\n",
-                addresses.size(), with_lines, inlined, differing, other_file);
+    std::printf("%zu addresses, %zu with a line, %zu inlined: %zu differ, %zu of a header by their unit\n",
+                addresses.size(), with_lines, inlined, differing, by_unit);
     EXPECT_EQ(differing, 0u);
-    EXPECT_LT(other_file, addresses.size() / 100);
+    EXPECT_LT(by_unit, addresses.size() / 10);
     EXPECT_GT(with_lines, addresses.size() / 3);
 #ifdef __OPTIMIZE__ // otherwise the compiler inlines next to nothing
     EXPECT_GT(inlined, addresses.size() / 4);

@@ -359,7 +359,8 @@ TEST(concurrent_buffer_pool, trims_while_others_work) {
             while (running != 0) {
                 pool.trim(1000);
                 (void)pool.reclaim({.wanted_bytes = 5000});
-                EXPECT_LE(pool.describe().usage.live_count, 12);
+                // Inexact while others work: by what is kept and what their magazines hold, at most.
+                EXPECT_LE(pool.describe().usage.live_count, 8 + 40 + 8 + 3 + 4 * 2 * 5);
             }
             return;
         }

@@ -101,7 +101,7 @@ TEST(object_pool, limits_what_is_kept_and_what_is_out_down_to_none) { // B24
     EXPECT_EQ(nothing_kept.counts().kept, 0);
     object_pool<session> nothing_out({.name = "none", .out_count_max = 0});
     EXPECT_FALSE(nothing_out.try_acquire());
-    EXPECT_THROW(nothing_out.acquire(), out_of_memory);
+    EXPECT_THROW((void)nothing_out.acquire(), out_of_memory);
     EXPECT_EQ(last_refusal().who, name("none"));
     EXPECT_FALSE(nothing_out.give(session{}));
     EXPECT_FALSE(nothing_out.try_reserve(1));
@@ -177,7 +177,7 @@ TEST(object_pool, discards_what_no_cleaner_gets_clean_and_counts_no_object_that_
     {
         object_pool<fragile, fragile_care> pool({.out_count_max = 1}, {{}, &refuses});
         for (int i = 0; i != 3; ++i) {
-            EXPECT_THROW(pool.acquire(), std::runtime_error);
+            EXPECT_THROW((void)pool.acquire(), std::runtime_error);
             EXPECT_THROW((void)pool.try_acquire(), std::runtime_error);
             EXPECT_THROW((void)pool.try_reserve(1), std::runtime_error);
         }
@@ -320,7 +320,7 @@ TEST(object_pool, tells_the_observer_when_it_dies_with_objects_out) { // B32
             ::new (place) object_pool<point>({.name = "points", .kept_count_max = 4, .observer = &told});
         auto* const lost = new pooled<point>(pool->acquire()); // NOLINT: never comes back
         (void)pool->try_reserve(3);
-        pool->~object_pool();
+        pool->object_pool<point>::~object_pool();
         std::fprintf(stderr, "%s %s %llu\n", told.seen.kind, told.seen.who.c_str(),
                      static_cast<unsigned long long>(told.seen.count));
         ::operator delete(lost);

@@ -224,8 +224,8 @@ private:
         if (rows.empty()) {
             return;
         }
-        std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
-            return a->peak_held_bytes > b->peak_held_bytes;
+        std::ranges::sort(rows, [](const auto* a, const auto* b) { // equal ones as they are
+            return a->peak_held_bytes != b->peak_held_bytes ? a->peak_held_bytes > b->peak_held_bytes : a < b;
         });
         title(rows.size() <= shown_max ? std::string("Named memory, by its own peak")
                                        : fmt::format("Named memory: the {} largest of {} by their own peak",

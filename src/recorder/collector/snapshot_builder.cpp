@@ -185,8 +185,17 @@ private:
                 seen && seen->entry < by_entry.size() && by_entry[seen->entry] != none &&
                 tables_.processes[by_entry[seen->entry]].serial == seen->serial)
                 add_source(seen->record, by_entry[seen->entry]);
-        std::stable_sort(out_.named_sources.begin(), out_.named_sources.end(),
-                         [](const auto& a, const auto& b) { return a.process < b.process; });
+        order_sources();
+    }
+
+    // By process, else as they are. (std::stable_sort of libstdc++ 12 uses what C++17 deprecates: clang says so.)
+    void order_sources() {
+        std::vector<std::pair<std::uint32_t, std::size_t>> order;
+        for (const named_source_row& row : out_.named_sources) order.emplace_back(row.process, order.size());
+        std::ranges::sort(order);
+        std::vector<named_source_row> ordered;
+        for (const auto& [process, index] : order) ordered.push_back(std::move(out_.named_sources[index]));
+        out_.named_sources = std::move(ordered);
     }
 
     void add_source(const source_record& record, std::uint32_t process) {
