@@ -2,7 +2,7 @@
 #
 #   needed by the library    nothing
 #   needed by the tool       fmt::fmt  CLI11::CLI11  allot_rapidjson  PkgConfig::libelf  PkgConfig::libzstd  PkgConfig::libxxhash
-#   optional                 PkgConfig::libdw  allot_iberty  PkgConfig::libunwind (tests only)
+#   optional                 PkgConfig::libdw  allot_iberty  PkgConfig::libunwind, pugixml::pugixml (tests only)
 #
 # Use an optional one behind `if(TARGET …)`; what is missing then says so itself, at run time, in plain words.
 
@@ -62,6 +62,9 @@ endif()
 find_path(ALLOT_HIGHWAY_INCLUDE hwy/highway.h)
 mark_as_advanced(ALLOT_HIGHWAY_INCLUDE)
 
+if(ALLOT_BUILD_TESTS OR ALLOT_BUILD_BENCHMARKS OR ALLOT_BUILD_FUZZERS)
+  find_package(pugixml QUIET) # a peer: allot reads XML itself
+endif()
 if(ALLOT_BUILD_TESTS)
   find_package(GTest QUIET)
   allot_pkg(libunwind)

@@ -88,7 +88,7 @@ bool is_same_word(std::string_view a, std::string_view b) noexcept { // ASCII, w
 
 } // namespace
 
-bool joined_text::append_copy(std::string_view piece) noexcept {
+bool joined_text::try_append_copy(std::string_view piece) noexcept {
     if (!is_copy_) {
         copy_.clear();
         if (!copy_.try_append(first_)) return false;
@@ -258,7 +258,7 @@ bool xml_lexer::number_reference(const char* start, joined_text& out) noexcept {
         return fail(start, "a character's number and ';' are expected after '&#'");
     if (!is_xml_character(c)) return fail(start, "the number of no character of XML");
     char bytes[4];
-    return out.try_append({bytes, write_utf8(c, bytes)}) || fail_shortage();
+    return out.try_append_copy({bytes, write_utf8(c, bytes)}) || fail_shortage();
 }
 
 bool xml_lexer::section(std::string_view delimiter, const char* unended, joined_text& out) noexcept {

@@ -10,7 +10,7 @@
 
 namespace allot::detail {
 
-// A text made of pieces of the input: a view of it while it is one piece, a copy from the second on.
+// A text made of pieces of the input, which stay: a view while it is one piece, a copy from the second on.
 class joined_text {
 public:
     explicit joined_text(memory_source& source) noexcept : copy_(source) {}
@@ -25,13 +25,13 @@ public:
             first_ = piece;
             return true;
         }
-        return append_copy(piece);
+        return try_append_copy(piece);
     }
+    // Of what does not stay.
+    [[nodiscard]] bool try_append_copy(std::string_view piece) noexcept;
     std::string_view view() const noexcept { return is_copy_ ? copy_.text() : first_; }
 
 private:
-    bool append_copy(std::string_view piece) noexcept;
-
     buffer copy_;
     std::string_view first_;
     bool is_copy_ = false;

@@ -270,7 +270,7 @@ bool xml_writer::characters(std::string_view text) noexcept {
 error xml_writer::problem() noexcept {
     if (!what_) return error(out_of_memory(last_refusal()).what());
     error made(what_);
-    if (depth() != 0) {
+    if (depth() != 0 && !top().it.key().empty()) {
         char where[128];
         const std::string_view key = top().it.key().substr(0, 100);
         const int size = std::snprintf(where, sizeof where, "within '%.*s'", static_cast<int>(key.size()),
