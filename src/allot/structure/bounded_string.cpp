@@ -20,7 +20,7 @@ bounded_string& bounded_string::operator=(bounded_string&& other) noexcept {
 void bounded_string::enter(detail::tier_state& home, std::size_t kept, std::string_view more) noexcept {
     auto* const data = static_cast<char*>(home.pool->taken_);
     mark_live(data, home.slot_bytes);
-    std::memcpy(data, data_, kept);
+    if (kept != 0) std::memcpy(data, data_, kept);
     if (!more.empty()) std::memcpy(data + kept, more.data(), more.size());
     const std::size_t size = kept + more.size();
     data[size] = '\0';
@@ -33,8 +33,8 @@ void bounded_string::enter(detail::tier_state& home, std::size_t kept, std::stri
 
 bool bounded_string::replace(std::size_t kept, std::string_view more) noexcept {
     const std::size_t size = kept + more.size(); // wraps where no text can be so long
-    if (size < kept || size >= pool().size_max()) [[unlikely]]
-        return refuse(size < kept ? ~std::size_t{0} : size + 1);
+    if (size < kept || size + 1 == 0) [[unlikely]]
+        return refuse(~std::size_t{0});
     detail::tier_state* const home = pool().take({.size = size + 1, .align = 1});
     if (!home) return false;
     enter(*home, kept, more);
@@ -42,7 +42,7 @@ bool bounded_string::replace(std::size_t kept, std::string_view more) noexcept {
 }
 
 bool bounded_string::move_to(std::size_t capacity) noexcept {
-    if (capacity >= pool().size_max()) return refuse(capacity + (capacity + 1 != 0));
+    if (capacity + 1 == 0) return refuse(capacity);
     detail::tier_state* const home = pool().take({.size = capacity + 1, .align = 1});
     if (!home) return false;
     enter(*home, size_, {});

@@ -44,7 +44,7 @@ void tiered_pool::set_tiers(std::span<const size_tier> tiers) noexcept {
         slot_count_sum_ += tier.slot_count;
     }
     for (unsigned width = 0; width != 65; ++width) { // the smallest size of that width
-        const std::size_t smallest = width == 0 ? 1 : (std::size_t{1} << (width - 1)) + 1;
+        const std::size_t smallest = width < 2 ? 1 : (std::size_t{1} << (width - 1)) + 1;
         while (first_[width] != tier_count_ && tiers_[first_[width]].slot_bytes < smallest) ++first_[width];
     }
 }
@@ -94,12 +94,12 @@ tiered_pool::~tiered_pool() {
     if (!block_) return;
     for (std::size_t i = 0; observer_ && i != tier_count_; ++i) {
         const tier_state& each = tiers_[i];
-        if (each.live_count.load() == 0) continue;
+        if (each.live_count() == 0) continue;
         observer_->observe({.what = event::type::unbalanced,
                             .who = tier_name(each),
                             .kind = kind,
-                            .bytes = each.live_bytes.load(),
-                            .count = each.live_count.load()});
+                            .bytes = each.live_bytes(),
+                            .count = each.live_count()});
     }
     const layout whole = block_layout();
     mark_live(block_, whole.size);
@@ -117,10 +117,7 @@ bool tiered_pool::cut(tier_state& from) noexcept {
 }
 
 tiered_pool::tier_state* tiered_pool::take_elsewhere(std::size_t at, layout wanted) noexcept {
-    if (!is_valid(wanted)) {
-        (void)memory_source::try_allocate(wanted); // who knows what to say of it
-        return nullptr;
-    }
+    if (!is_power_of_two(wanted.align)) (void)memory_source::try_allocate(wanted); // fatal
     while (at != tier_count_ && tiers_[at].align < wanted.align) ++at;
     for (std::size_t i = at; i != tier_count_ && (promotes_ || i == at); ++i) {
         if (tiers_[i].align < wanted.align || !take_from(tiers_[i], wanted.size)) continue;
@@ -144,30 +141,31 @@ void tiered_pool::refuse(const tier_state* tier, layout wanted) noexcept {
                   .kind = kind,
                   .asked = wanted,
                   .limit_bytes = tier->bytes(),
-                  .live_bytes = tier->live_count.load() * tier->slot_bytes});
+                  .live_bytes = tier->live_count() * tier->slot_bytes});
 }
 
 void tiered_pool::arm(tier_state& tier) const noexcept {
-    tier.rearm_below = 0;
-    if (warn_percent_ == 0) return;
-    const std::uint64_t mark = (std::uint64_t{tier.slot_count} * warn_percent_ + 99) / 100;
-    tier.warn_at = static_cast<std::uint32_t>(std::min<std::uint64_t>(mark, tier_state::none));
+    tier.quiet_from = 0;
+    if (warn_percent_ != 0) tier.quiet_count = (std::uint64_t{tier.slot_count} * warn_percent_ + 99) / 100;
 }
 
 // Once for each time that the mark is passed: a new warning needs a fall by an eighth below the mark.
-void tiered_pool::warn(tier_state& tier) noexcept {
-    tier.rearm_below = std::max(tier.warn_at - tier.warn_at / 8, std::uint32_t{1});
-    tier.warn_at = tier_state::none;
+void tiered_pool::warn(tier_state& tier, std::uint64_t live_count) noexcept {
+    if (tier.quiet_from != 0) { // it fell, and rises again
+        arm(tier);
+        if (live_count < tier.quiet_count) return;
+    }
+    const std::uint64_t mark = tier.quiet_count;
+    tier.quiet_from = mark - mark / 8 + 1;     // seen with the slot that is taken next
+    tier.quiet_count = std::uint64_t{1} << 63; // what is below quiet_from wraps to more
     if (!observer_) return;
     observer_->observe({.what = event::type::filling,
                         .who = tier_name(tier),
                         .kind = kind,
-                        .count = tier.live_count.load(),
-                        .live_bytes = tier.live_count.load() * tier.slot_bytes,
+                        .count = live_count,
+                        .live_bytes = live_count * tier.slot_bytes,
                         .limit_bytes = tier.bytes()});
 }
-
-void tiered_pool::rearm(tier_state& tier) noexcept { arm(tier); }
 
 allot::name tiered_pool::tier_name(const tier_state& tier) const noexcept {
     char digits[16];
@@ -188,14 +186,6 @@ tiered_pool::tier_state* tiered_pool::find(const void* address) noexcept {
         if (offset < tiers_[i].bytes()) return &tiers_[i];
     }
     return nullptr;
-}
-
-bool tiered_pool::is_live(const tier_state* home, const void* block) const noexcept {
-    if (!home) return false;
-    const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(block) - home->base);
-    const std::uint32_t number = home->slot_number(offset);
-    return std::uint64_t{number} * home->slot_bytes == offset && number < home->cut_count.load() &&
-           home->states[number] == tier_state::live;
 }
 
 bool tiered_pool::owns(const void* block) const noexcept {
@@ -246,31 +236,31 @@ std::size_t tiered_pool::do_good_size(layout wanted) const noexcept {
 size_tier_numbers tiered_pool::numbers(std::size_t index) const noexcept {
     ALLOT_EXPECT(index < tier_count_, "tiered_pool '", name_.view(), "': tier ", index, " of ", tier_count_);
     const tier_state& tier = tiers_[index];
-    const std::uint64_t live_count = tier.live_count.load();
+    const std::uint64_t live_count = tier.live_count();
     return {.name = tier_name(tier),
             .slot_bytes = tier.slot_bytes,
             .slot_count = tier.slot_count,
             .live_count = live_count,
             .peak_live_count = tier.cut_count.load(), // a slot is cut only while none is free
-            .total_count = live_count + tier.given_back_count.load(),
-            .live_bytes = tier.live_bytes.load(),
+            .total_count = tier.taken_count.load(),
+            .live_bytes = tier.live_bytes(),
             .promoted_count = tier.promoted_count.load(),
             .refused_count = tier.refused_count.load()};
 }
 
 allot::usage tiered_pool::usage() const noexcept {
-    allot::usage all{.live_bytes = live_bytes_.load(),
-                     .peak_live_bytes = peak_live_bytes_.load(),
-                     .refused_count = refused_count_.load(),
+    allot::usage all{.refused_count = refused_count_.load(),
                      .held_bytes = held_bytes_,
                      .peak_held_bytes = held_bytes_,
                      .held_count = block_ ? 1u : 0u,
                      .limit_bytes = slot_bytes_sum_};
-    all.total_bytes = all.live_bytes + given_back_bytes_.load();
     for (std::size_t i = 0; i != tier_count_; ++i) {
-        const std::uint64_t live_count = tiers_[i].live_count.load();
+        const std::uint64_t live_count = tiers_[i].live_count();
+        all.live_bytes += tiers_[i].live_bytes();
         all.live_count += live_count;
-        all.total_count += live_count + tiers_[i].given_back_count.load();
+        all.peak_live_bytes += tiers_[i].cut_count.load() * tiers_[i].slot_bytes;
+        all.total_bytes += tiers_[i].taken_bytes.load();
+        all.total_count += tiers_[i].taken_count.load();
         all.free_bytes += (tiers_[i].slot_count - live_count) * tiers_[i].slot_bytes;
     }
     const std::uint64_t used =
@@ -286,7 +276,6 @@ source_description tiered_pool::do_describe() const noexcept {
 }
 
 void tiered_pool::check() const noexcept {
-    std::uint64_t live_bytes = 0;
     for (std::size_t i = 0; i != tier_count_; ++i) {
         const tier_state& tier = tiers_[i];
         const std::uint64_t cut_count = tier.cut_count.load();
@@ -298,16 +287,12 @@ void tiered_pool::check() const noexcept {
         }
         const auto live_count =
             static_cast<std::uint64_t>(std::count(tier.states, tier.states + cut_count, tier_state::live));
-        ALLOT_EXPECT(live_count == tier.live_count.load() && live_count + free_count == cut_count,
-                     "tiered_pool '", name_.view(), "': ", live_count, " slots of ", tier.slot_bytes,
-                     " bytes live, ", free_count, " are free, of ", cut_count);
-        ALLOT_EXPECT(tier.live_bytes.load() <= live_count * tier.slot_bytes, "tiered_pool '", name_.view(),
-                     "': ", tier.live_bytes.load(), " bytes live in ", live_count, " slots of ",
-                     tier.slot_bytes);
-        live_bytes += tier.live_bytes.load();
+        ALLOT_EXPECT(live_count == tier.live_count() && live_count + free_count == cut_count, "tiered_pool '",
+                     name_.view(), "': ", live_count, " slots of ", tier.slot_bytes, " bytes live, ",
+                     free_count, " are free, of ", cut_count);
+        ALLOT_EXPECT(tier.live_bytes() <= live_count * tier.slot_bytes, "tiered_pool '", name_.view(),
+                     "': ", tier.live_bytes(), " bytes live in ", live_count, " slots of ", tier.slot_bytes);
     }
-    ALLOT_EXPECT(live_bytes == live_bytes_.load() && live_bytes <= peak_live_bytes_.load(), "tiered_pool '",
-                 name_.view(), "': ", live_bytes_.load(), " bytes live, its tiers have ", live_bytes);
 }
 
 void tiered_pool::tell_client(std::uint64_t held_bytes) noexcept {

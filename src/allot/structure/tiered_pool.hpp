@@ -11,8 +11,8 @@
 // 3/4 of a slot. What is wasted is a number: usage().slack_bytes, size_tier_numbers::slack_bytes.
 // Each tier has a name of its own in events and refusals: "NAME/SIZE".
 // Threads: compatible (one thread at a time). describe() from any, with the numbers of that moment.
-// Cost: a pair takes about 60 instructions, one table of 65 bytes finds the tier. defaults: 80 MiB of slots and
-// 4.3 MiB for their states.
+// Cost: a pair takes about 120 instructions at level on, the half of it to look at what comes back; a table of 65
+// bytes finds the tier. The defaults are 80 MiB of slots and 4.3 MiB for their states.
 //
 // Fatal:
 //     tiered_pool 'NAME': a tier of N bytes after one of N (multiples of 16, in order, up to 16 of them)
@@ -40,7 +40,7 @@
 #include <allot/core/name.hpp>
 #include <allot/core/observer.hpp>
 #include <allot/core/poison.hpp>
-#include <allot/source/block_counters.hpp>
+#include <allot/structure/tiered_pool_parts.hpp>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -49,7 +49,6 @@
 namespace allot {
 
 class bounded_string;
-class tiered_pool;
 
 struct size_tier {
     std::size_t slot_bytes = 0; // a multiple of 16, less than 2^28
@@ -93,38 +92,6 @@ struct size_tier_numbers {
     std::uint64_t free_count() const noexcept { return slot_count - live_count; }
     std::uint64_t slack_bytes() const noexcept { return live_count * slot_bytes - live_bytes; }
 };
-
-namespace detail {
-
-inline constexpr std::size_t size_tier_count_max = 16;
-
-// What is free is in a list by number, the newest first. States stand beside the slots, where no stray write into a
-// slot can reach them: of a free slot the number of the next, or one of these two. A slot from `cut` on was never
-// handed out, and its state is not yet written. So live_count + (slots in the list) == cut_count.
-struct tier_state {
-    static constexpr std::uint32_t none = 0xFFFF'FFFF;
-    static constexpr std::uint32_t live = 0xFFFF'FFFE;
-
-    std::byte* base = nullptr;
-    std::uint32_t* states = nullptr;
-    std::uint32_t slot_bytes = 0;
-    std::uint32_t align = 1;
-    std::uint32_t free = none;
-    std::uint32_t slot_count = 0;
-    std::uint32_t warn_at = none;  // live slots; none: warned already, or never to warn
-    std::uint32_t rearm_below = 0; // live slots; 0: not warned
-    std::uint64_t reciprocal = 0;  // 2^64 / slot_bytes, rounded up
-    tiered_pool* pool = nullptr;
-    owned_counter live_count, cut_count, given_back_count, live_bytes, promoted_count, refused_count;
-
-    std::uint32_t slot_number(std::uint64_t offset) const noexcept { // a product's upper half: no division
-        __extension__ using wide = unsigned __int128;
-        return static_cast<std::uint32_t>(static_cast<wide>(offset) * reciprocal >> 64);
-    }
-    std::uint64_t bytes() const noexcept { return std::uint64_t{slot_count} * slot_bytes; }
-};
-
-} // namespace detail
 
 class tiered_pool final : public memory_source {
 public:
@@ -173,7 +140,8 @@ public:
     std::uint64_t capacity() const noexcept { return slot_bytes_sum_; }
     // Expects: index < tier_count(). From any thread, as describe().
     size_tier_numbers numbers(std::size_t index) const noexcept;
-    // Fills all but early_bytes_max; limit_bytes is capacity(). slack_bytes counts the states, too.
+    // Fills all but early_bytes_max; limit_bytes is capacity(). slack_bytes counts the states, too. peak_live_bytes is
+    // of whole slots, each tier's at its own peak: at most so much was live.
     allot::usage usage() const noexcept;
     // Aborts where an invariant of the pool does not hold. Cost: O(slots that were ever used).
     void check() const noexcept;
@@ -184,26 +152,26 @@ private:
 
     // The first tier for so many bytes: by their width in bits, then by size.
     std::size_t tier_of(std::size_t size) const noexcept {
-        std::size_t at = first_[std::bit_width(size - 1)];
-        while (at != tier_count_ && tiers_[at].slot_bytes < size) [[unlikely]]
+        std::size_t at = first_[std::bit_width((size - 1) | 1)];
+        while (tiers_[at].slot_bytes < size && at != tier_count_) [[unlikely]]
             ++at;
         return at;
     }
     // The tier that served, with the slot in taken_; nullptr on shortage.
     tier_state* take(layout wanted) noexcept {
         const std::size_t at = tier_of(wanted.size);
-        if (at == tier_count_ || tiers_[at].align < wanted.align) [[unlikely]]
+        if (tiers_[at].align < wanted.align || !take_from(tiers_[at], wanted.size)) [[unlikely]]
             return take_elsewhere(at, wanted);
-        return take_from(tiers_[at], wanted.size) ? &tiers_[at] : take_elsewhere(at, wanted);
+        return &tiers_[at];
     }
     bool take_from(tier_state& from, std::size_t size) noexcept;
     void give(tier_state& home, void* block, std::size_t size) noexcept;
     // A block in `home` is used for so many bytes from now on.
     void resized(tier_state& home, std::size_t size, std::size_t new_size) noexcept {
-        home.live_bytes.add(new_size - size);
-        live_bytes_.add(new_size - size);
-        if (new_size < size) given_back_bytes_.add(size - new_size);
-        peak_live_bytes_.raise(live_bytes_.load());
+        if (new_size > size)
+            home.taken_bytes.add(new_size - size);
+        else
+            home.given_back_bytes.add(size - new_size);
     }
     tier_state* find_near(const void* block, std::size_t size) noexcept {
         const std::size_t at = tier_of(size);
@@ -212,7 +180,13 @@ private:
         return offset < tiers_[at].bytes() ? &tiers_[at] : find(block);
     }
     tier_state* find(const void* address) noexcept; // nullptr: in no tier
-    bool is_live(const tier_state* home, const void* block) const noexcept;
+    static bool is_live(const tier_state* home, const void* block) noexcept {
+        if (!home) return false;
+        const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(block) - home->base);
+        const std::uint32_t number = home->slot_number(offset);
+        return std::uint64_t{number} * home->slot_bytes == offset && number < home->cut_count.load() &&
+               home->states[number] == tier_state::live;
+    }
     bool fits(const tier_state& home, layout given) const noexcept {
         return given.size <= home.slot_bytes && given.align <= home.align;
     }
@@ -225,8 +199,7 @@ private:
     tier_state* take_elsewhere(std::size_t at, layout wanted) noexcept;
     [[gnu::cold]] void refuse(const tier_state* tier, layout wanted) noexcept;
     bool cut(tier_state& from) noexcept;
-    [[gnu::cold]] void warn(tier_state& tier) noexcept;
-    [[gnu::cold]] void rearm(tier_state& tier) noexcept;
+    [[gnu::cold]] void warn(tier_state& tier, std::uint64_t live_count) noexcept;
     void set_tiers(std::span<const size_tier> tiers) noexcept;
     void take_block() noexcept;
     void arm(tier_state& tier) const noexcept;
@@ -245,7 +218,7 @@ private:
     std::size_t tier_count_ = 0;
     std::uint8_t first_[65] = {};                       // by width: the first tier that may hold such a size
     tier_state tiers_[detail::size_tier_count_max + 1]; // and one of no slots, for sizes that no tier has
-    detail::owned_counter live_bytes_, peak_live_bytes_, given_back_bytes_, refused_count_;
+    detail::owned_counter refused_count_;
     std::uint64_t slot_bytes_sum_ = 0;
     std::uint64_t slot_count_sum_ = 0;
     std::uint64_t held_bytes_ = 0;
@@ -269,10 +242,10 @@ inline bool tiered_pool::take_from(tier_state& from, std::size_t size) noexcept 
         return false;
     }
     mark_fresh(taken_, size);
-    from.live_bytes.add(size);
-    peak_live_bytes_.raise(live_bytes_.add(size));
-    if (from.live_count.add(1) >= from.warn_at) [[unlikely]]
-        warn(from);
+    from.taken_bytes.add(size);
+    const std::uint64_t live_count = from.taken_count.add(1) - from.given_back_count.load();
+    if (live_count - from.quiet_from >= from.quiet_count) [[unlikely]]
+        warn(from, live_count);
     return true;
 }
 
@@ -283,11 +256,7 @@ inline void tiered_pool::give(tier_state& home, void* block, std::size_t size) n
     home.states[number] = home.free;
     home.free = number;
     home.given_back_count.add(1);
-    home.live_bytes.add(0 - std::uint64_t{size});
-    live_bytes_.add(0 - std::uint64_t{size});
-    given_back_bytes_.add(size);
-    if (home.live_count.add(~std::uint64_t{0}) < home.rearm_below) [[unlikely]]
-        rearm(home);
+    home.given_back_bytes.add(size);
 }
 
 } // namespace allot

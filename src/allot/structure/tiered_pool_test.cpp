@@ -10,7 +10,6 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <list>
 #include <map>
 #include <random>
 #include <string>
@@ -196,10 +195,15 @@ TEST(tiered_pool, warns_once_for_each_crossing_of_its_mark) {
         grow_to(100);
     }
     EXPECT_EQ(told.all.size(), 1);
-    fall_to(50);
+    fall_to(78); // an eighth below the mark
     grow_to(90);
     EXPECT_EQ(told.all.size(), 2);
     fall_to(0);
+    for (std::size_t i = 0; i != 3; ++i) { // of one slot: full is nearly full
+        pool.deallocate(pool.allocate(bytes(256)), bytes(256));
+        ASSERT_EQ(told.all.size(), 3 + i);
+        EXPECT_EQ(told.all[2 + i].who, name("texts/256"));
+    }
 }
 
 TEST(tiered_pool, tells_its_observer_of_what_is_missing_at_its_end) { // LK7
