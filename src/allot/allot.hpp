@@ -25,6 +25,7 @@
 #include <allot/core/saved_bytes.hpp>
 #include <allot/core/source_factory.hpp>
 #include <allot/core/usage.hpp>
+#include <allot/document/bounded_document.hpp>
 #include <allot/document/compiled_path.hpp>
 #include <allot/document/document.hpp>
 #include <allot/document/document_builder.hpp>

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <allot/document/bounded_document.hpp>
+#include <cstdio>
+
+namespace allot {
+namespace {
+
+// "agent" and ".keys", within a name's length.
+name part_name(const name& whole) noexcept {
+    char text[name::length_max + 1];
+    const int written =
+        std::snprintf(text, sizeof text, "%.*s.keys", static_cast<int>(name::length_max - 5), whole.c_str());
+    return std::string_view(text, static_cast<std::size_t>(written));
+}
+
+} // namespace
+
+namespace detail {
+
+void* pool_part::do_try_allocate(layout wanted) noexcept {
+    void* const block = pool_.try_allocate(wanted);
+    if (!block) return nullptr;
+    live_bytes_.add(wanted.size);
+    live_count_.add(1);
+    return block;
+}
+
+void pool_part::do_give_back(void* block, layout given) noexcept {
+    pool_.deallocate(block, given);
+    live_bytes_.add(0 - std::uint64_t{given.size});
+    live_count_.add(~std::uint64_t{0});
+}
+
+bool pool_part::do_try_resize(void* block, layout given, std::size_t new_size) noexcept {
+    if (!pool_.try_resize(block, given, new_size)) return false;
+    live_bytes_.add(new_size - given.size);
+    return true;
+}
+
+source_description pool_part::do_describe() const noexcept {
+    return {.name = name_,
+            .kind = "pool_part",
+            .upstream = &pool_,
+            .usage = {.live_bytes = live_bytes_.load(), .live_count = live_count_.load()}};
+}
+
+} // namespace detail
+
+bounded_document::bounded_document(const bounded_document_options& options) noexcept
+    : pool_({.name = options.name,
+             .tiers = options.tiers,
+             .upstream = options.upstream,
+             .promotes = options.promotes,
+             .warn_percent = options.warn_percent,
+             .observer = options.observer}),
+      tree_part_(options.name, pool_),
+      keys_part_(part_name(options.name), pool_),
+      keys_(
+          {.name = part_name(options.name), .upstream = &keys_part_, .limit_bytes = options.keys_bytes_max}),
+      tree_(tree_options()) {
+    (void)error("made at the start"); // this thread's memory for errors is taken now
+}
+
+document_options bounded_document::tree_options() noexcept {
+    return {.name = name(), .upstream = &tree_part_, .keys = &keys_};
+}
+
+// The observer hears of what close() says from the pool.
+bounded_document::~bounded_document() { (void)close(); }
+
+bounded_document_numbers bounded_document::numbers() const noexcept {
+    bounded_document_numbers now{.tree_bytes = tree_part_.live_bytes(),
+                                 .key_bytes = keys_part_.live_bytes(),
+                                 .capacity_bytes = pool_.capacity()};
+    const allot::usage all = pool_.usage();
+    now.other_bytes = all.live_bytes - now.tree_bytes - now.key_bytes;
+    now.free_bytes = all.free_bytes;
+    now.slack_bytes = now.capacity_bytes - all.live_bytes - all.free_bytes;
+    return now;
+}
+
+void bounded_document::check() const noexcept {
+    pool_.check();
+    keys_.check();
+    tree_.check();
+    const bounded_document_numbers now = numbers();
+    ALLOT_EXPECT(now.other_bytes <= now.capacity_bytes && tree_.usage().live_bytes == now.tree_bytes &&
+                     keys_.usage().held_bytes >= now.key_bytes,
+                 "bounded_document '", name().view(), "': its tree has ", now.tree_bytes, " bytes, its keys ",
+                 now.key_bytes, ", others ", now.other_bytes, " of ", now.capacity_bytes);
+}
+
+// Every step is gone, whatever the others find (B46).
+result<void> bounded_document::close() noexcept {
+    const std::uint64_t other_bytes = numbers().other_bytes;
+    tree_.clear();
+    tree_ = document(tree_options());
+    keys_.clear();
+    const std::uint64_t left_bytes = pool_.usage().live_bytes;
+    if (left_bytes == 0) return {};
+
+    char text[160];
+    std::snprintf(text, sizeof text, "%llu bytes are not free: snapshots have %llu, others %llu",
+                  static_cast<unsigned long long>(left_bytes),
+                  static_cast<unsigned long long>(tree_part_.live_bytes()),
+                  static_cast<unsigned long long>(other_bytes));
+    error whole(text);
+    for (std::size_t i = pool_.tier_count(); i-- != 0;) {
+        const size_tier_numbers tier = pool_.numbers(i);
+        if (tier.live_count == 0) continue;
+        std::snprintf(text, sizeof text, "'%s' has %llu live slots", tier.name.c_str(),
+                      static_cast<unsigned long long>(tier.live_count));
+        whole.during(text);
+    }
+    std::snprintf(text, sizeof text, "bounded_document '%s'", name().c_str());
+    return std::move(whole).during(text);
+}
+
+} // namespace allot
