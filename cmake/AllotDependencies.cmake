@@ -1,6 +1,7 @@
 # What allot uses from the system, as imported targets. Nothing is fetched. The Debian packages stand in scripts/setup.
 #
 #   needed by the library    nothing
+#   used by the library      simdjson
 #   needed by the tool       fmt::fmt  CLI11::CLI11  allot_rapidjson  PkgConfig::libelf  PkgConfig::libzstd  PkgConfig::libxxhash
 #   optional                 PkgConfig::libdw  allot_iberty  PkgConfig::libunwind, pugixml::pugixml (tests only)
 #
@@ -65,6 +66,23 @@ mark_as_advanced(ALLOT_HIGHWAY_INCLUDE)
 if(ALLOT_BUILD_TESTS OR ALLOT_BUILD_BENCHMARKS OR ALLOT_BUILD_FUZZERS)
   find_package(pugixml QUIET) # a peer: allot reads XML itself
 endif()
+
+# Libraries that a layer uses where they are installed: found without pkg-config, which a build of the library alone
+# need not have, and linked by name, so that whoever links the installed liballot.a need not find them by CMake.
+find_path(ALLOT_SIMDJSON_INCLUDE simdjson.h)
+find_library(ALLOT_SIMDJSON_LIBRARY simdjson)
+mark_as_advanced(ALLOT_SIMDJSON_INCLUDE ALLOT_SIMDJSON_LIBRARY)
+if(ALLOT_SIMDJSON_INCLUDE AND ALLOT_SIMDJSON_LIBRARY)
+  set(ALLOT_SIMDJSON ON)
+endif()
+
+# allot_layer_uses(LAYER INCLUDE NAME): the layer includes from INCLUDE, and all that has its objects links NAME.
+function(allot_layer_uses LAYER INCLUDE LIBRARY)
+  target_include_directories(allot_${LAYER} SYSTEM PRIVATE ${INCLUDE})
+  target_link_libraries(allot_${LAYER} PRIVATE ${LIBRARY})
+  set_property(GLOBAL APPEND PROPERTY allot_used_libraries ${LIBRARY})
+endfunction()
+
 if(ALLOT_BUILD_TESTS)
   find_package(GTest QUIET)
   allot_pkg(libunwind)
@@ -92,6 +110,7 @@ function(allot_feature_summary)
   allot_feature(debug-information PkgConfig::libdw "functions, inlined frames, file and line in reports (libdw)")
   allot_feature(rust-demangling allot_iberty "names of Rust symbols in reports (libiberty)")
   add_feature_info(simd ALLOT_HIGHWAY_INCLUDE "loops over texts for each kind of processor (Highway)")
+  add_feature_info(json ALLOT_SIMDJSON "documents read from JSON (simdjson)")
   add_feature_info(tests ALLOT_BUILD_TESTS "the tests")
   if(ALLOT_BUILD_TESTS)
     allot_feature(stack-oracle PkgConfig::libunwind "stacks compared with an independent unwinder (libunwind)")

@@ -29,9 +29,14 @@
 #include <allot/document/compiled_path.hpp>
 #include <allot/document/document.hpp>
 #include <allot/document/document_builder.hpp>
+#include <allot/document/json_lines.hpp>
+#include <allot/document/json_place.hpp>
 #include <allot/document/json_pointer.hpp>
+#include <allot/document/json_reader.hpp>
+#include <allot/document/json_writer.hpp>
 #include <allot/document/path.hpp>
 #include <allot/document/path_access.hpp>
+#include <allot/document/text_sink.hpp>
 #include <allot/document/value.hpp>
 #include <allot/document/xml.hpp>
 #include <allot/document/xml_json.hpp>
