@@ -20,6 +20,10 @@
 // erase by index O(siblings behind), move in addition the containers of what is moved (to refuse a cycle).
 // Nothing recurses: depth is bounded by memory alone.
 //
+// Fatal:
+//     document 'NAME': more than 1000000 snapshots
+//     document 'NAME': ends with N blocks of M bytes that no value refers to   (level on: a builder outlives it)
+//
 //     document memory({.name = "agent", .limit_bytes = mebibytes(1)});
 //     (void)memory.set_root(content::object());
 //     node root = memory.edit();

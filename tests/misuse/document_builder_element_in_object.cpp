@@ -1,0 +1,9 @@
+#include <allot/document/document_builder.hpp>
+
+int main() {
+    allot::document message({.name = "message"});
+    allot::document_builder build(message);
+    build.begin_object();
+    build.key("a");
+    build.begin_element("b");
+}

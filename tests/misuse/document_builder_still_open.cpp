@@ -1,0 +1,8 @@
+#include <allot/document/document_builder.hpp>
+
+int main() {
+    allot::document message({.name = "message"});
+    allot::document_builder build(message);
+    build.begin_array();
+    (void)build.commit();
+}
