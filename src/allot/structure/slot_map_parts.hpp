@@ -157,8 +157,8 @@ private:
     }
     static T* value_at(std::byte* base, index slot) noexcept {
         if constexpr (shape.is_paired())
-            return reinterpret_cast<T*>(base + slot * shape.value_stride() -
-                                        (shape.bits_offset() - shape.values_offset()));
+            return reinterpret_cast<T*>(base + slot * shape.value_stride() +
+                                        (shape.values_offset() - shape.bits_offset()));
         // The segment's own bits begin where those of its first slot are.
         std::byte* const bits = base + slot / SegmentSlots * SegmentSlots * shape.bits_stride();
         return reinterpret_cast<T*>(bits + (shape.values_offset() - shape.bits_offset())) +
@@ -229,8 +229,8 @@ private:
     }
     std::uint64_t* bits_beside(T* value, index slot) const noexcept {
         if constexpr (shape.is_paired())
-            return reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::byte*>(value) +
-                                                    (shape.bits_offset() - shape.values_offset()));
+            return reinterpret_cast<std::uint64_t*>(reinterpret_cast<std::byte*>(value) -
+                                                    (shape.values_offset() - shape.bits_offset()));
         return bits_in(slot);
     }
     static void destroy_value(T* value) noexcept {

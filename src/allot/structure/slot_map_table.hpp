@@ -89,17 +89,18 @@ struct slot_shape {
     }
     // Value and bits side by side cost one cache line, but up to their alignment in padding.
     constexpr bool is_paired() const noexcept {
-        return value_align <= 16 && words_bytes() + slot_count * pair_stride() <= zeros_bytes;
+        return value_align <= 16 && words_bytes() + 128 + slot_count * pair_stride() <= zeros_bytes;
     }
     constexpr std::size_t value_stride() const noexcept { return is_paired() ? pair_stride() : value_size; }
     constexpr std::size_t bits_stride() const noexcept { return is_paired() ? pair_stride() : 8; }
+    // In a pair the bits come first: what begins a value mostly lies in their cache line, too.
     constexpr std::size_t bits_offset() const noexcept {
-        return align_up(words_bytes(), std::size_t{64}) +
-               (is_paired() ? align_up(value_size, std::size_t{8}) : 0);
+        return is_paired() ? values_offset() - 8 : align_up(words_bytes(), std::size_t{64});
     }
     constexpr std::size_t values_offset() const noexcept {
-        const std::size_t bits = is_paired() ? 0 : slot_count * std::size_t{8};
-        return align_up(align_up(words_bytes(), std::size_t{64}) + bits, block_align());
+        const std::size_t words = align_up(words_bytes(), std::size_t{64});
+        return is_paired() ? align_up(words + 8, value_align)
+                           : align_up(words + slot_count * std::size_t{8}, block_align());
     }
     constexpr layout segment_layout() const noexcept {
         return {values_offset() + slot_count * value_stride(), block_align()};
