@@ -41,14 +41,6 @@ arena_chunk* arena::adopt(std::byte* memory, std::size_t size, std::size_t align
 
 void arena::open(arena_chunk* chunk) noexcept { go_on_in(chunk, chunk->begin()); }
 
-void arena::go_on_in(arena_chunk* chunk, std::byte* position) noexcept {
-    current_ = chunk;
-    cursor_ = position;
-    segment_ = newest_mark_ && newest_mark_->chunk == chunk ? newest_mark_->resume() : chunk->begin();
-    newest_block_ = nullptr;
-    open_window(0);
-}
-
 void arena::open_window(std::size_t needed) noexcept {
     std::byte* const limit = room_end();
     const std::size_t bytes =

@@ -48,6 +48,19 @@ inline void arena::fold_tally() noexcept {
     tally_ = {};
 }
 
+inline void arena::go_on_in(detail::arena_chunk* chunk, std::byte* position) noexcept {
+    current_ = chunk;
+    cursor_ = position;
+    segment_ = newest_mark_ && newest_mark_->chunk == chunk ? newest_mark_->resume() : chunk->begin();
+    newest_block_ = nullptr;
+    if (chunk->size <= detail::arena_window_bytes_max && newest_mark_ != chunk->reserve()) [[likely]] {
+        end_ = chunk->end;
+    } else {
+        fold_tally(); // a new window may be filled
+        open_window(0);
+    }
+}
+
 // Publishes the totals, too: who only allocates and gives back in turns never comes to a slow path.
 inline void arena::settle(std::size_t size, std::uint64_t count) noexcept {
     fold_tally();

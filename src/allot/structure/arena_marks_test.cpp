@@ -40,6 +40,21 @@ TEST(arena_scope, ends_what_began_in_it_and_nothing_else) {
     task.check();
 }
 
+// The tally has 24 bits for the count: a mark opens a window anew, and must not let it run over.
+TEST(arena_marks, count_more_small_blocks_than_the_tally_holds) {
+    arena large({.chunk_bytes_min = mebibytes(64), .chunk_bytes_max = mebibytes(64)});
+    constexpr std::uint64_t many = (std::uint64_t{1} << 24) - 100;
+    std::uint64_t count = 0;
+    for (; count != many; ++count) (void)large.allocate(1, 1);
+    const arena_mark middle = large.mark();
+    for (; count != many + 1000; ++count) (void)large.allocate(1, 1);
+    EXPECT_EQ(large.usage().total_count, count);
+    EXPECT_EQ(large.usage().total_bytes, count);
+    large.rewind(middle);
+    EXPECT_EQ(large.usage().live_count, many);
+    large.check();
+}
+
 TEST(arena_scope, leaves_nothing_behind_in_a_loop) {
     arena loop;
     (void)loop.allocate(1);
