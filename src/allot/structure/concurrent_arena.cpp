@@ -150,10 +150,22 @@ void concurrent_arena::end_parts() noexcept {
     });
 }
 
+// A call that was under way writes its cursor and its counters after end_parts did.
+void concurrent_arena::expect_quiet() noexcept {
+    if constexpr (checks == check_level::off) return;
+    for_each_cell([this](cell& each) {
+        const bool quiet = !std::atomic_ref(each.cursor).load(std::memory_order_relaxed) &&
+                           each.gone_bytes.load() == each.total_bytes.load() &&
+                           each.gone_count.load() == each.total_count.load();
+        ALLOT_CHECK(quiet, "concurrent_arena '", options_.name.view(), "': reset while a thread uses it");
+    });
+}
+
 void concurrent_arena::reset() noexcept {
     const guard hold(mutex_);
     end_parts();
     shared_.reset();
+    expect_quiet();
     reset_count_.add(1);
 }
 
@@ -162,6 +174,7 @@ void concurrent_arena::release() noexcept {
     end_parts();
     for_each_cell([](cell& each) { each.part_bytes = 0; });
     shared_.release();
+    expect_quiet();
 }
 
 usage concurrent_arena::usage() const noexcept {

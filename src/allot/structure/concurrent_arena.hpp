@@ -8,8 +8,8 @@
 // until the reset: a quarter of each at most, and that of each thread's newest part.
 // Owns its chunks, borrows upstream.
 // Threads: allocate, deallocate, usage() and describe() from any. reset(), release() and the end only while no
-// other call runs, and after whoever uses a block has heard of it (by a join, a barrier, a lock): nobody checks
-// that. What a thread allocated lives on when the thread ends; the next thread to take its slot goes on in its
+// other call runs, and after whoever uses a block has heard of it (by a join, a barrier, a lock). At level on
+// and full a reset that meets another call in the middle dies; it can't see a call that comes just after. What a thread allocated lives on when the thread ends; the next thread to take its slot goes on in its
 // part. In the child of a fork the numbers may lack a call that another thread was in.
 // Cost, in instructions at level on: an allocation 26, giving back 20. 64 bytes for each thread that came, and its
 // part. All threads together are exact when quiet.
@@ -24,6 +24,8 @@
 //
 // Fatal:
 //     allot: fatal: concurrent_arena 'NAME': its upstream is not thread_safe
+// at check level on and full:
+//     allot: fatal: concurrent_arena 'NAME': reset while a thread uses it
 // and at check level full:
 //     allot: fatal: concurrent_arena 'NAME': ADDRESS (N bytes) is not a live block of this arena
 #pragma once
@@ -107,6 +109,7 @@ private:
     bool try_take_part(cell& of, layout wanted) noexcept;   // under mutex_
     void* take_shared(cell& books, layout wanted) noexcept; // under mutex_
     void end_parts() noexcept;                              // under mutex_
+    void expect_quiet() noexcept;                           // under mutex_, after end_parts
     template <class Visit>
     void for_each_cell(Visit visit) const noexcept; // nobodys_, too
     allot::usage usage_locked() const noexcept;

@@ -1,0 +1,13 @@
+#include <allot/structure/concurrent_arena.hpp>
+#include <chrono>
+#include <thread>
+
+// The reset must meet a call in the middle, so it tries until it does.
+int main() {
+    allot::concurrent_arena graph({.name = "graph"});
+    std::thread([&graph] {
+        for (;;) (void)graph.allocate(1, 1);
+    }).detach();
+    const auto start = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - start < std::chrono::seconds(60)) graph.reset();
+}
