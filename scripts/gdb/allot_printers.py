@@ -4,6 +4,7 @@
       [0] = 4096 bytes at 0x555555583300, 184 used }
     pool 'sessions': 2 of 62 slots of 64 bytes live, 4216 bytes held in 1 slabs = {
       [0] = 62 slots at 0x555555583300, 3 handed out once }
+    concurrent_bounded_pool 'frames': 3 of 40 slots of 4096 bytes live, 167936 bytes held
 
 Reads the program's memory and calls nothing in it, so that it works on a core file as well.
 """
@@ -43,7 +44,25 @@ class Pool:
                              f"{count(slab['cut'])} handed out once")
 
 
+class BoundedPool:
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        pool = self.value
+        free = sum(bin(atomic(pool["words_"][i]["state"]) & 0xFFFFFFFF).count("1")
+                   for i in range(count(pool["word_count_"])))
+        slots = count(pool["slot_count_"])
+        return (f"concurrent_bounded_pool '{text(pool['name_'])}': {slots - free} of {slots} slots of "
+                f"{count(pool['slot_']['size'])} bytes live, {count(pool['held_bytes_'])} bytes held")
+
+
 class TypedPool(Pool):
+    def __init__(self, value):
+        super().__init__(value["pool_"])
+
+
+class BoundedTypedPool(BoundedPool):
     def __init__(self, value):
         super().__init__(value["pool_"])
 
@@ -79,6 +98,8 @@ def printers():
     found.add_printer("arena", "^allot::arena$", Arena)
     found.add_printer("pool", "^allot::pool$", Pool)
     found.add_printer("typed_pool", "^allot::typed_pool<.*>$", TypedPool)
+    found.add_printer("concurrent_bounded_pool", "^allot::concurrent_bounded_pool$", BoundedPool)
+    found.add_printer("concurrent_bounded_typed_pool", "^allot::concurrent_bounded_typed_pool<.*>$", BoundedTypedPool)
     return found
 
 

@@ -73,6 +73,7 @@
 #include <allot/structure/aligned_buffer.hpp>
 #include <allot/structure/aligned_span.hpp>
 #include <allot/structure/arena.hpp>
+#include <allot/structure/arena_kinds.hpp>
 #include <allot/structure/arena_pool.hpp>
 #include <allot/structure/bounded_string.hpp>
 #include <allot/structure/buffer.hpp>
@@ -80,6 +81,7 @@
 #include <allot/structure/buffer_tier.hpp>
 #include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
+#include <allot/structure/concurrent_bounded_typed_pool.hpp>
 #include <allot/structure/concurrent_buffer_pool.hpp>
 #include <allot/structure/concurrent_interner.hpp>
 #include <allot/structure/concurrent_object_pool.hpp>

@@ -1,4 +1,5 @@
 #include <allot/structure/arena.hpp>
+#include <allot/structure/concurrent_bounded_typed_pool.hpp>
 #include <allot/structure/typed_pool.hpp>
 
 struct session {
@@ -20,5 +21,11 @@ int main() {
 
     allot::typed_pool<session> sessions({.object_count = 5});
     (void)sessions.make(1);
+
+    allot::concurrent_bounded_pool frames(
+        {.name = "frames", .slot = {.size = 100, .align = 8}, .slot_count = 40});
+    for (int i = 0; i != 3; ++i) (void)frames.allocate();
+    allot::concurrent_bounded_typed_pool<session> shared({.name = "shared", .object_count = 6});
+    (void)shared.make(1);
     stop_here();
 }

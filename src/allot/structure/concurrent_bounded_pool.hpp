@@ -108,6 +108,13 @@ public:
 
     // Whether the address lies in a slot that was handed out at least once, be it live or free now.
     bool owns(const void* address) const noexcept;
+    // Aborts as deallocate() would, unless the slot is out. Does nothing at level off.
+    void expect_live(const void* slot) const noexcept {
+        if constexpr (checks == check_level::off) return;
+        const std::uint64_t index = index_of(slot);
+        if (index == no_slot || !is_out(words_[index >> word_shift_], bit_of(index))) [[unlikely]]
+            fatal_not_live(slot);
+    }
     layout slot() const noexcept { return slot_; }
     std::size_t stride() const noexcept { return stride_; }         // from one slot to the next
     std::uint64_t capacity() const noexcept { return slot_count_; } // slots, live or not
@@ -135,6 +142,13 @@ private:
         return words_[(detail::thread_slot() << home_shift_) & home_mask_];
     }
     static std::uint32_t free_bits(std::uint64_t state) noexcept { return static_cast<std::uint32_t>(state); }
+    std::uint64_t bit_of(std::uint64_t index) const noexcept {
+        return std::uint64_t{1} << (index & ((1u << word_shift_) - 1));
+    }
+    static bool is_out(const word& of, std::uint64_t bit) noexcept {
+        return (of.state.load(std::memory_order_relaxed) & bit) == 0 &&
+               (of.used.load(std::memory_order_relaxed) & bit) != 0;
+    }
     std::byte* slot_at(std::uint64_t index) const noexcept { return base_ + index * stride_; }
     std::uint64_t index_of(const void* slot) const noexcept; // no_slot: it is none
     std::uint32_t all_bits(std::uint64_t word_index) const noexcept;
@@ -253,10 +267,9 @@ inline void concurrent_bounded_pool::deallocate(void* slot) noexcept {
     }
     const std::uint64_t at = index >> word_shift_;
     word& place = words_[at];
-    const std::uint64_t bit = std::uint64_t{1} << (index & ((1u << word_shift_) - 1));
+    const std::uint64_t bit = bit_of(index);
     if constexpr (checks != check_level::off) {
-        const std::uint64_t now = place.state.load(std::memory_order_relaxed);
-        if ((now & bit) != 0 || (place.used.load(std::memory_order_relaxed) & bit) == 0) [[unlikely]]
+        if (!is_out(place, bit)) [[unlikely]]
             fatal_not_live(slot);      // before a next owner's bytes are written to
         mark_live(slot, sizeof guard); // the object may be smaller
         std::memcpy(slot, &guard, sizeof guard);

@@ -5,8 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
 #include <latch>
+#include <memory>
 #include <mutex>
 #include <random>
 #include <sys/resource.h>
@@ -84,6 +88,72 @@ TEST(concurrent_bounded_pool_threads, never_refuses_while_a_slot_is_free) {
         }
     });
     EXPECT_EQ(refused, 0);
+    slots.check();
+}
+
+// Another thread holds all slots but one, and moves that one about: it gives two back, one anywhere and one of the
+// free one's word, and takes two. Who asks meanwhile looks at 256 words one after the other and may find each of them
+// empty, though at no moment all are out; and its own exchange meets the other's in every word. (A search that looks
+// once, that doesn't compare the counts of what came back, or that stores where it must exchange, fails here.)
+TEST(concurrent_bounded_pool_threads, finds_the_one_free_slot_though_it_is_moved_about) {
+    constexpr std::size_t bound = 8192;
+    concurrent_bounded_pool slots({.slot = small, .slot_count = bound});
+    const auto owners = std::make_unique<std::atomic<int>[]>(bound);
+    std::atomic<int> refused = 0, mixed = 0;
+    std::vector<std::byte*> all;
+    while (auto* const slot = static_cast<std::byte*>(slots.try_allocate())) all.push_back(slot);
+    ASSERT_EQ(all.size(), bound);
+    std::ranges::sort(all);
+    const auto take = [&](int self) { // the slot's number, or bound
+        void* const slot = slots.try_allocate();
+        if (!slot) {
+            ++refused;
+            return bound;
+        }
+        const auto at = static_cast<std::size_t>(static_cast<std::byte*>(slot) - all[0]) / slots.stride();
+        mixed += owners[at].exchange(self) != 0;
+        return at;
+    };
+    const auto give = [&](std::size_t at, int self) {
+        mixed += owners[at].exchange(0) != self;
+        slots.deallocate(all[at]);
+    };
+    for (std::size_t i = 0; i != bound; ++i) owners[i] = 1;
+    std::atomic<bool> done = false;
+    std::latch start(2);
+    std::thread mover([&] {
+        (void)detail::take_thread_slot(); // so that each begins its search elsewhere
+        std::minstd_rand random(1);
+        std::size_t free = 0;
+        give(free, 1);
+        start.arrive_and_wait();
+        while (!done) {
+            const std::size_t beside = free ^ 1, other = (free + 2 + random() % (bound - 2)) % bound;
+            if (other == beside) continue;
+            give(other, 1);
+            give(beside, 1);
+            const std::size_t first = take(1), second = take(1);
+            if (first == bound || second == bound) break; // refused
+            free ^= other ^ beside ^ first ^ second;      // the one of three that was not taken
+        }
+    });
+    (void)detail::take_thread_slot();
+    start.arrive_and_wait();
+    // Both must run at one time for many moves to be seen; on a busy machine that takes a while.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    std::size_t moves_seen = 0, last = 0;
+    while (moves_seen != 50'000 && refused == 0 && mixed == 0 && std::chrono::steady_clock::now() < end) {
+        const std::size_t at = take(2);
+        if (at == bound) break;
+        give(at, 2);
+        moves_seen += std::exchange(last, at) != at;
+    }
+    done = true;
+    mover.join();
+    std::printf("%zu moves seen\n", moves_seen);
+    EXPECT_EQ(refused, 0);
+    EXPECT_EQ(mixed, 0) << "a slot had two owners";
+    EXPECT_EQ(slots.usage().live_count, bound - 1) << "a slot is lost";
     slots.check();
 }
 
