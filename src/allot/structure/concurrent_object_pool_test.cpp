@@ -45,7 +45,7 @@ TEST(concurrent_object_pool, limits_what_is_kept_and_what_is_out_down_to_none) {
     EXPECT_FALSE(nothing_kept.try_reserve(1));
     concurrent_object_pool<list> nothing_out({.name = "none", .out_count_max = 0});
     EXPECT_FALSE(nothing_out.try_acquire());
-    EXPECT_THROW(nothing_out.acquire(), out_of_memory);
+    EXPECT_THROW((void)nothing_out.acquire(), out_of_memory);
     EXPECT_EQ(last_refusal().who, name("none"));
     concurrent_object_pool<list> three({.kept_count_max = 1, .out_count_max = 3});
     for (int round = 0; round != 10; ++round) {
@@ -109,7 +109,7 @@ TEST(concurrent_object_pool,
      discards_what_no_cleaner_gets_clean_and_counts_no_object_that_was_not_made) { // B29
     bool refuses = true;
     concurrent_object_pool<fragile, fragile_care> pool({.out_count_max = 1}, {{}, &refuses});
-    for (int i = 0; i != 3; ++i) EXPECT_THROW(pool.acquire(), std::runtime_error);
+    for (int i = 0; i != 3; ++i) EXPECT_THROW((void)pool.acquire(), std::runtime_error);
     EXPECT_EQ(pool.counts().created, 0);
     EXPECT_EQ(pool.counts().acquired, 0);
     refuses = false;
