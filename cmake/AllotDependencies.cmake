@@ -1,7 +1,7 @@
 # What allot uses from the system, as imported targets. Nothing is fetched. The Debian packages stand in scripts/setup.
 #
 #   needed by the library    nothing
-#   used by the library      simdjson
+#   used by the library      simdjson, zstd, lz4
 #   needed by the tool       fmt::fmt  CLI11::CLI11  allot_rapidjson  PkgConfig::libelf  PkgConfig::libzstd  PkgConfig::libxxhash
 #   optional                 PkgConfig::libdw  allot_iberty  PkgConfig::libunwind, pugixml::pugixml (tests only)
 #
@@ -76,6 +76,16 @@ if(ALLOT_SIMDJSON_INCLUDE AND ALLOT_SIMDJSON_LIBRARY)
   set(ALLOT_SIMDJSON ON)
 endif()
 
+foreach(codec IN ITEMS zstd lz4) # what cold_store packs blocks with
+  string(TOUPPER ${codec} upper)
+  find_path(ALLOT_${upper}_INCLUDE ${codec}.h)
+  find_library(ALLOT_${upper}_LIBRARY ${codec})
+  mark_as_advanced(ALLOT_${upper}_INCLUDE ALLOT_${upper}_LIBRARY)
+  if(ALLOT_${upper}_INCLUDE AND ALLOT_${upper}_LIBRARY)
+    set(ALLOT_${upper} ON)
+  endif()
+endforeach()
+
 # allot_layer_uses(LAYER INCLUDE NAME): the layer includes from INCLUDE, and all that has its objects links NAME.
 function(allot_layer_uses LAYER INCLUDE LIBRARY)
   target_include_directories(allot_${LAYER} SYSTEM PRIVATE ${INCLUDE})
@@ -111,6 +121,8 @@ function(allot_feature_summary)
   allot_feature(rust-demangling allot_iberty "names of Rust symbols in reports (libiberty)")
   add_feature_info(simd ALLOT_HIGHWAY_INCLUDE "loops over texts for each kind of processor (Highway)")
   add_feature_info(json ALLOT_SIMDJSON "documents read from JSON (simdjson)")
+  add_feature_info(zstd ALLOT_ZSTD "cold_store packs blocks with zstd")
+  add_feature_info(lz4 ALLOT_LZ4 "cold_store packs blocks with lz4")
   add_feature_info(tests ALLOT_BUILD_TESTS "the tests")
   if(ALLOT_BUILD_TESTS)
     allot_feature(stack-oracle PkgConfig::libunwind "stacks compared with an independent unwinder (libunwind)")

@@ -80,6 +80,8 @@
 #include <allot/structure/buffer.hpp>
 #include <allot/structure/buffer_pool.hpp>
 #include <allot/structure/buffer_tier.hpp>
+#include <allot/structure/cold_codec.hpp>
+#include <allot/structure/cold_store.hpp>
 #include <allot/structure/concurrent_arena.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <allot/structure/concurrent_bounded_typed_pool.hpp>
