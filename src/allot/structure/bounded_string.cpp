@@ -46,7 +46,7 @@ bool bounded_string::move_to(std::size_t capacity) noexcept {
     detail::tier_state* const home = pool().take({.size = capacity + 1, .align = 1});
     if (!home) return false;
     enter(*home, size_, {});
-    pool().resized(*home, capacity + 1, size_ + std::size_t{1}); // what is used of it
+    tiered_pool::resized(*home, capacity + 1, size_ + std::size_t{1}); // what is used of it
     return true;
 }
 

@@ -35,6 +35,30 @@
 
 namespace allot {
 
+namespace detail {
+
+// Short ones without a call: two loads that overlap, then two stores.
+template <class Word>
+void copy_ends(char* to, const char* from, std::size_t size) noexcept {
+    Word first, last;
+    std::memcpy(&first, from, sizeof first);
+    std::memcpy(&last, from + size - sizeof last, sizeof last);
+    std::memcpy(to, &first, sizeof first);
+    std::memcpy(to + size - sizeof last, &last, sizeof last);
+}
+inline void copy_text(char* to, const char* from, std::size_t size) noexcept {
+    if (size > 16)
+        std::memcpy(to, from, size);
+    else if (size >= 8)
+        copy_ends<std::uint64_t>(to, from, size);
+    else if (size >= 4)
+        copy_ends<std::uint32_t>(to, from, size);
+    else
+        for (std::size_t i = 0; i != size; ++i) to[i] = from[i];
+}
+
+} // namespace detail
+
 class bounded_string {
 public:
     // Takes no slot before there is text.
@@ -110,11 +134,11 @@ private:
     [[nodiscard]] bool move_to(std::size_t capacity) noexcept;
     // Into a slot for the first `kept` characters and `more`.
     [[nodiscard]] bool replace(std::size_t kept, std::string_view more) noexcept;
-    void enter(detail::tier_state& home, std::size_t kept,
-               std::string_view more) noexcept; // the slot just taken
+    [[gnu::always_inline]] inline void enter(detail::tier_state& home, std::size_t kept,
+                                             std::string_view more) noexcept; // the slot just taken
     [[nodiscard, gnu::cold]] bool refuse(std::size_t bytes) noexcept;
     void become(std::size_t size) noexcept { // in the same slot
-        home_->pool->resized(*home_, size_ + std::size_t{1}, size + 1);
+        tiered_pool::resized(*home_, size_ + std::size_t{1}, size + 1);
         size_ = static_cast<std::uint32_t>(size);
         data_[size] = '\0';
     }
@@ -133,8 +157,8 @@ private:
 inline bool bounded_string::try_append(std::string_view more) noexcept {
     if (more.size() > capacity_ - size_) [[unlikely]] // never negative
         return replace(size_, more);
-    if (more.empty()) return true;
-    std::memcpy(data_ + size_, more.data(), more.size()); // its own text ends where this begins
+    if (capacity_ == 0) return true;                            // nothing, to nothing
+    detail::copy_text(data_ + size_, more.data(), more.size()); // its own text ends where this begins
     become(size_ + more.size());
     return true;
 }

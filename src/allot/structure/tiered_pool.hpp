@@ -167,7 +167,7 @@ private:
     bool take_from(tier_state& from, std::size_t size) noexcept;
     void give(tier_state& home, void* block, std::size_t size) noexcept;
     // A block in `home` is used for so many bytes from now on.
-    void resized(tier_state& home, std::size_t size, std::size_t new_size) noexcept {
+    static void resized(tier_state& home, std::size_t size, std::size_t new_size) noexcept {
         if (new_size > size)
             home.taken_bytes.add(new_size - size);
         else
