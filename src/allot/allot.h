@@ -1,4 +1,4 @@
-/* allot.h: the C interface: arenas, pools, a heap with tags, views with bounds, copies that know their destination.
+/* allot.h: the C interface: arenas, pools, a heap with tags, documents, views and copies that know their bounds.
  *
  * For C11 programs, and for C++ that wants no templates; C++ programs take <allot/allot.hpp>, which has more and
  * costs less (a hot call here is a function call of its own). It includes nothing but <stdbool.h>, <stddef.h> and
@@ -7,8 +7,9 @@
  * Ownership: X_create makes what X_destroy ends; both take their own memory from the `upstream` of the options,
  *   which outlives what stands on it. NULL for an upstream is the default source, which stands on malloc. Strings given as names are
  *   copied, 31 bytes of them. X_destroy(NULL) does nothing.
- * Threads: an arena, a pool, a buffer is used by one thread at a time; a heap, a tag and the default source by any
- *   number, where its upstream is thread-safe. A view or a slice is a value. No handle is bound to a thread.
+ * Threads: an arena, a pool, a buffer, an interner, a text pool, a document is used by one thread at a time, with
+ *   what stands in it; a heap, a tag and the default source by any number, where its upstream is thread-safe. A
+ *   view or a slice is a value. No handle is bound to a thread.
  * Errors: a function that can fail answers an allot_status or a pointer that may be NULL; allot_last_status() and
  *   allot_last_error() say why. Nothing is written, taken or changed by a call that fails. No NULL argument
  *   crashes; one that is not allowed is ALLOT_BAD_ARGUMENT. What only a bug does (a second free, a block of
@@ -48,7 +49,9 @@ typedef enum allot_status {
     ALLOT_TOO_SMALL,     /* the destination: nothing was written, nothing is ever cut */
     ALLOT_OVERLAPS,      /* source and destination have bytes in common */
     ALLOT_OUT_OF_RANGE,  /* beyond the end, or a size that overflows */
-    ALLOT_STILL_LIVE     /* blocks are out, so it was not destroyed */
+    ALLOT_STILL_LIVE,    /* blocks are out, so it was not destroyed */
+    ALLOT_BAD_INPUT, /* a text that is no JSON or XML, a path that cannot be followed: the error says where */
+    ALLOT_NOT_FOUND  /* nothing is there, so nothing was removed */
 } allot_status;
 
 /* In words; a string that lives for ever. */
@@ -370,6 +373,165 @@ ALLOT_API void allot_buffer_clear(allot_buffer* buffer);
 /* Valid until the next append or reserve that grows it. */
 ALLOT_API allot_view allot_buffer_view(const allot_buffer* buffer);
 ALLOT_API size_t allot_buffer_capacity(const allot_buffer* buffer);
+
+/* ---- Interned texts: each once ---- */
+
+typedef struct allot_interner allot_interner;
+typedef uint32_t allot_symbol; /* 0: none */
+
+/* All zero is a good interner. */
+typedef struct allot_interner_options {
+    const char* name; /* NULL: "interner" */
+    allot_source* upstream;
+    uint64_t limit_bytes; /* of texts and tables; 0: none */
+} allot_interner_options;
+
+/* options NULL: all zero. *out is NULL after a failure. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_interner_create(const allot_interner_options* options,
+                                                             allot_interner** out);
+/* Invalidates: its texts. Expects: no document stands on it. */
+ALLOT_API void allot_interner_destroy(allot_interner* interner);
+/* Equal texts have one symbol; 0 on failure. */
+ALLOT_API allot_symbol allot_interner_intern(allot_interner* interner, allot_view text);
+/* 0 where it was never interned, which is no failure. */
+ALLOT_API allot_symbol allot_interner_find(const allot_interner* interner, allot_view text);
+/* Valid as long as the interner, a zero behind it; data is NULL (ALLOT_BAD_ARGUMENT) for a symbol that is not its. */
+ALLOT_API allot_view allot_interner_text(const allot_interner* interner, allot_symbol symbol);
+ALLOT_API size_t allot_interner_count(const allot_interner* interner);
+ALLOT_API allot_usage allot_interner_usage(const allot_interner* interner);
+
+/* ---- Bounded texts: in slots that were reserved before ---- */
+
+typedef struct allot_text_pool allot_text_pool;
+
+typedef struct allot_text_tier {
+    size_t slot_bytes; /* a multiple of 16 below 2^28; the zero behind a text counts */
+    size_t slot_count; /* at least 1 */
+} allot_text_tier;
+
+typedef struct allot_text_pool_options {
+    const char* name; /* NULL: "texts" */
+    allot_source* upstream;
+    const allot_text_tier* tiers; /* required: at most 16, each with larger slots than the one before */
+    size_t tier_count;
+} allot_text_pool_options;
+
+/* Takes all its slots at once. *out is NULL after a failure. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_pool_create(const allot_text_pool_options* options,
+                                                              allot_text_pool** out);
+/* Expects: its texts are closed. */
+ALLOT_API void allot_text_pool_destroy(allot_text_pool* pool);
+ALLOT_API allot_usage allot_text_pool_usage(const allot_text_pool* pool);
+
+/* A text that moves to a larger slot when it outgrows its own. Opaque, all zero when it is not open, never copied.
+ * What does not fit is refused as ALLOT_OUT_OF_MEMORY and the text stays whole: nothing is ever cut. */
+typedef struct allot_text {
+    allot_text_pool* pool_; /* NULL: not open */
+    uint64_t storage_[3];
+} allot_text;
+/* Empty, without a slot. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_open(allot_text* where, allot_text_pool* pool);
+/* Its slot goes back; does nothing where it is not open. */
+ALLOT_API void allot_text_close(allot_text* text);
+/* The view may be of the text itself. Invalidates: views of it. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_set(allot_text* text, allot_view to);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_append(allot_text* text, allot_view more);
+/* New bytes are `fill`. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_resize(allot_text* text, size_t size, char fill);
+/* Down to the smallest slot that holds it; false where there is none smaller, or none free. */
+ALLOT_API bool allot_text_shrink(allot_text* text);
+/* A zero stands behind it. */
+ALLOT_API allot_view allot_text_view(const allot_text* text);
+ALLOT_API size_t allot_text_capacity(const allot_text* text);
+
+/* ---- Documents: JSON and XML as a tree within a limit ---- */
+
+typedef struct allot_document allot_document;
+
+/* All zero is a good document. */
+typedef struct allot_document_options {
+    const char* name; /* NULL: "document" */
+    allot_source* upstream;
+    allot_interner* keys; /* shared with other documents; NULL: its own */
+    uint64_t limit_bytes; /* of all that it takes, keys of its own included; 0: none */
+} allot_document_options;
+
+/* options NULL: all zero. *out is NULL after a failure. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_create(const allot_document_options* options,
+                                                             allot_document** out);
+/* Invalidates: every value of it. */
+ALLOT_API void allot_document_destroy(allot_document* document);
+ALLOT_API void allot_document_clear(allot_document* document);
+ALLOT_API allot_usage allot_document_usage(const allot_document* document);
+
+/* The tree is replaced, or as it was. ALLOT_BAD_INPUT: allot_last_error() says "line 3, column 7, byte 52: …".
+ * XML: no document type, no entities but XML's five, comments and texts of blanks alone are dropped. JSON wants a
+ * library that was built with simdjson, else that is the error. Depth: 1024. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_read_json(allot_document* document, allot_view text);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_read_xml(allot_document* document, allot_view text);
+/* Appended to `out`, which is as it was after a failure. indent: blanks a level, 0: one line. ALLOT_BAD_INPUT: the
+ * tree has no such form: an element is no JSON. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_write_json(const allot_document* document,
+                                                                 allot_buffer* out, unsigned indent);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_write_xml(const allot_document* document,
+                                                                allot_buffer* out, unsigned indent);
+
+/* Paths: "agent.notes[3].text", with [-] behind the last item, llm\.gpt or ["llm.gpt"] for a name with a dot, @id for an
+ * attribute; "" is the root. What is missing on the way is created; ALLOT_BAD_INPUT: the path breaks its grammar, or
+ * something else stands on the way. The tree is as it was then. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_null(allot_document* document, const char* path);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_bool(allot_document* document, const char* path,
+                                                               bool truth);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_int(allot_document* document, const char* path,
+                                                              int64_t number);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_double(allot_document* document, const char* path,
+                                                                 double number);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_text(allot_document* document, const char* path,
+                                                               allot_view text);
+/* Empty ones. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_array(allot_document* document, const char* path);
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_object(allot_document* document, const char* path);
+/* ALLOT_NOT_FOUND where nothing is there. */
+ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_remove(allot_document* document, const char* path);
+
+/* What stands at one place. Valid until the next call that changes its document; a value of nothing is ALLOT_NONE,
+ * and every question to it has an answer: 0, an empty view, the `otherwise`. None of these fails. */
+typedef struct allot_value {
+    const void* cell_;
+    const void* store_;
+} allot_value;
+
+typedef enum allot_type {
+    ALLOT_NONE = 0, /* nothing is there */
+    ALLOT_NULL,
+    ALLOT_BOOL,
+    ALLOT_INT,
+    ALLOT_UINT, /* above INT64_MAX */
+    ALLOT_DOUBLE,
+    ALLOT_TEXT,
+    ALLOT_ARRAY,
+    ALLOT_OBJECT,
+    ALLOT_ELEMENT, /* of XML: the key is its name */
+    ALLOT_OTHER    /* a comment, CDATA or instruction */
+} allot_type;
+
+ALLOT_API allot_value allot_document_root(const allot_document* document);
+ALLOT_API allot_value allot_document_get(const allot_document* document, const char* path);
+/* From a value on. NULL is no path: ALLOT_NONE. */
+ALLOT_API allot_value allot_value_get(allot_value from, const char* path);
+ALLOT_API allot_type allot_value_type(allot_value value);
+/* Children: items, members, an element's elements and texts; from `count` on ALLOT_NONE. */
+ALLOT_API size_t allot_value_count(allot_value value);
+ALLOT_API allot_value allot_value_at(allot_value value, size_t index);
+ALLOT_API size_t allot_value_attribute_count(allot_value value);
+ALLOT_API allot_value allot_value_attribute_at(allot_value value, size_t index);
+/* A member's key, an element's or attribute's name. */
+ALLOT_API allot_view allot_value_key(allot_value value);
+ALLOT_API allot_view allot_value_text(allot_value value);
+ALLOT_API bool allot_value_bool(allot_value value, bool otherwise);
+ALLOT_API int64_t allot_value_int(allot_value value, int64_t otherwise);
+ALLOT_API uint64_t allot_value_uint(allot_value value, uint64_t otherwise);
+ALLOT_API double allot_value_double(allot_value value, double otherwise);
 
 /* ---- Copies that know their destination ---- */
 

@@ -1,8 +1,4 @@
-#include <allot/structure/buffer.hpp>
-
-#include <allot/c/handles.hpp>
-
-struct allot_buffer : allot::detail::handle<allot::buffer> {};
+#include <allot/c/buffer_handle.hpp>
 
 using namespace allot;
 

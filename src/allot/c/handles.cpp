@@ -1,6 +1,7 @@
 // The newest failure of this thread, and the words for it.
 #include <allot/c/handles.hpp>
 
+#include <algorithm>
 #include <allot/core/out_of_memory.hpp>
 #include <cstring>
 
@@ -13,6 +14,7 @@ struct failure {
 };
 constinit thread_local failure newest;
 constinit thread_local char words[256] = {};
+constinit thread_local char said[512] = {}; // what newest.what is where it was copied
 
 } // namespace
 
@@ -23,6 +25,20 @@ allot_status fail(allot_status status, const char* what) noexcept {
     newest.what = what;
     if (!what) newest.why = last_refusal();
     return status;
+}
+
+allot_status fail(allot_status status, const error& why) noexcept {
+    const auto copy = [](std::string_view text) {
+        const std::size_t size = std::min(text.size(), sizeof said - 1);
+        std::memcpy(said, text.data(), size);
+        said[size] = '\0';
+    };
+    try {
+        copy(why.text());
+    } catch (const std::bad_alloc&) {
+        copy(why.what());
+    }
+    return fail(status, said);
 }
 
 allot_usage to_c(const usage& now) noexcept {
@@ -52,6 +68,8 @@ const char* allot_status_text(allot_status status) {
     case ALLOT_OVERLAPS: return "source and destination overlap";
     case ALLOT_OUT_OF_RANGE: return "out of range";
     case ALLOT_STILL_LIVE: return "blocks are still live";
+    case ALLOT_BAD_INPUT: return "bad input";
+    case ALLOT_NOT_FOUND: return "nothing is there";
     }
     return "no status of allot";
 }

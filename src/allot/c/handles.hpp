@@ -21,6 +21,7 @@
 #include <allot/allot.h>
 #include <allot/core/memory_source.hpp>
 #include <allot/core/name.hpp>
+#include <allot/core/result.hpp>
 #include <allot/core/usage.hpp>
 #include <allot/source/default_source.hpp>
 #include <new>
@@ -39,6 +40,8 @@ namespace detail {
 // Notes the failure for allot_last_error(), and answers it. `what` lives for ever; it stands for the words of
 // last_refusal() where the status is ALLOT_OUT_OF_MEMORY and it is nullptr.
 [[gnu::cold]] allot_status fail(allot_status status, const char* what = nullptr) noexcept;
+// The same, in words that do not live: the first 511 bytes are copied.
+[[gnu::cold]] allot_status fail(allot_status status, const error& why) noexcept;
 [[gnu::cold]] inline std::nullptr_t fail_empty(allot_status status, const char* what = nullptr) noexcept {
     fail(status, what);
     return nullptr;
