@@ -57,7 +57,9 @@ bounded_document::bounded_document(const bounded_document_options& options) noex
       keys_part_(part_name(options.name), pool_),
       keys_(
           {.name = part_name(options.name), .upstream = &keys_part_, .limit_bytes = options.keys_bytes_max}),
-      tree_(tree_options()) {
+      tree_(tree_options()),
+      reader_({.upstream = options.upstream, .read = {.bytes_max = options.json_bytes_max}}),
+      reads_json_(options.json_bytes_max != 0 && has_json() && reader_.try_reserve(options.json_bytes_max)) {
     (void)error("made at the start"); // this thread's memory for errors is taken now
 }
 
@@ -67,6 +69,12 @@ document_options bounded_document::tree_options() noexcept {
 
 // The observer hears of what close() says from the pool.
 bounded_document::~bounded_document() { (void)close(); }
+
+result<void> bounded_document::read_json(std::string_view text) noexcept {
+    if (!reads_json_ && has_json())
+        return error("bounded_document: no memory was reserved for JSON (json_bytes_max)");
+    return reader_.read(tree_, text);
+}
 
 bounded_document_numbers bounded_document::numbers() const noexcept {
     bounded_document_numbers now{.tree_bytes = tree_part_.live_bytes(),

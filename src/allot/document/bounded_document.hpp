@@ -29,6 +29,7 @@
 
 #include <allot/core/result.hpp>
 #include <allot/document/document.hpp>
+#include <allot/document/json_reader.hpp>
 #include <allot/structure/interner.hpp>
 #include <allot/structure/tiered_pool.hpp>
 #include <array>
@@ -57,6 +58,8 @@ struct bounded_document_options {
     memory_source* upstream = nullptr;           // default_source()
     bool promotes = true;
     std::uint32_t warn_percent = 90;
+    std::uint64_t json_bytes_max =
+        0; // of a text for read_json(); about 18 bytes for each are taken at the start
     allot::observer* observer = nullptr;
 };
 
@@ -109,6 +112,9 @@ public:
     [[nodiscard]] bool set_root(const content& what) noexcept { return tree_.set_root(what); }
     [[nodiscard]] document snapshot() noexcept { return tree_.snapshot(); }
     const interner& keys() const noexcept { return keys_; }
+    // Replaces the tree by a JSON text's, with nothing from upstream or the system; an error leaves it as it was: a wrong
+    // text, one above json_bytes_max, a full tier. The old tree lives until the new one is whole.
+    result<void> read_json(std::string_view text) noexcept;
     // For what lives beside the tree within the same bounds: bounded_string, std::pmr containers.
     tiered_pool& pool() noexcept { return pool_; }
     const tiered_pool& pool() const noexcept { return pool_; }
@@ -131,6 +137,8 @@ private:
     detail::pool_part keys_part_; // of pool_
     interner keys_;
     document tree_; // with keys_
+    json_reader reader_;
+    bool reads_json_;
 };
 
 } // namespace allot

@@ -196,6 +196,41 @@ TEST(bounded_document, says_who_has_what_at_its_end) { // LK7, B46
     EXPECT_EQ(told.all[0].bytes, 100);
 }
 
+TEST(bounded_document, reads_json_with_what_it_reserved) {
+    if (!has_json()) GTEST_SKIP() << "allot was built without JSON";
+    auditing_source source(default_source());
+    bounded_document_options options = small();
+    options.upstream = &source;
+    options.json_bytes_max = 4000;
+    bounded_document memory(options);
+    std::string text = R"({"role": "reviewer", "notes": [)";
+    for (int i = 0; i != 100; ++i) text += R"({"a": "text of some length", "b": [1, 2.5, null, true]},)";
+    text.resize(3990);
+    const std::string whole = R"({"role": "reviewer", "notes": [{"a": "text", "b": [1, 2.5]}, "second"]})";
+    const std::string large = "\"" + std::string(4000, 'x') + "\"";
+    const std::uint64_t taken = source.usage().total_count;
+    std::string wide = "[";
+    for (int i = 0; i != 1900; ++i) wide += "1,";
+    wide += "1]";
+    bool read = false, cut = true, too_large = true, too_wide = true, again = false;
+    {
+        const no_allocation scope;
+        read = static_cast<bool>(memory.read_json(whole));
+        cut = static_cast<bool>(memory.read_json(text));        // wrong at its end
+        too_large = static_cast<bool>(memory.read_json(large)); // above json_bytes_max
+        too_wide = static_cast<bool>(memory.read_json(wide));   // no slot is so large
+        again = static_cast<bool>(memory.read_json(whole));
+    }
+    EXPECT_TRUE(read && again);
+    EXPECT_FALSE(cut || too_large || too_wide);
+    EXPECT_EQ(memory.root()["notes"][0]["b"][1].as_double(), 2.5); // as it was after each error
+    EXPECT_EQ(source.usage().total_count, taken);
+    memory.check();
+    EXPECT_TRUE(memory.close());
+    bounded_document without(small("without"));
+    EXPECT_FALSE(without.read_json("1"));
+}
+
 TEST(bounded_document, prints_nothing) { // B47
     ::testing::internal::CaptureStdout();
     ::testing::internal::CaptureStderr();
