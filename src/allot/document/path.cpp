@@ -22,6 +22,20 @@ std::uint64_t index_of(const char* first, const char* last) noexcept {
     return index;
 }
 
+// Which bytes end a run that stands for itself.
+struct byte_set {
+    constexpr byte_set(std::string_view bytes) noexcept {
+        for (const char c : bytes) has[static_cast<unsigned char>(c)] = true;
+    }
+    bool has[256] = {};
+};
+constexpr byte_set ends_bare{".[]\\"}, ends_quoted{"\"\\"}, ends_token{"/~"}, ends_fragment_token{"/~%"};
+
+const char* plain_end(const char* at, const char* end, const byte_set& ends) noexcept {
+    while (at != end && !ends.has[static_cast<unsigned char>(*at)]) ++at;
+    return at;
+}
+
 int hex_digit(char c) noexcept {
     if (is_digit(c)) return c - '0';
     const char lower = static_cast<char>(c | 0x20);
@@ -140,7 +154,7 @@ bool path_cursor::next_dotted(path_step& step) noexcept {
 bool path_cursor::bare_name(path_step& step) noexcept {
     const auto is_end = [](char c) noexcept { return c == '.' || c == '['; };
     const char* const start = at_;
-    while (at_ != end_ && !is_end(*at_) && *at_ != '\\' && *at_ != ']') ++at_;
+    at_ = plain_end(at_, end_, ends_bare);
     step.kind = path_step::name;
     if (at_ == end_ || is_end(*at_)) {
         if (at_ == start) return wrong(at_, "a name is missing");
@@ -190,7 +204,7 @@ bool path_cursor::quoted_name(path_step& step) noexcept {
     const auto is_end = [](char c) noexcept { return c == '"'; };
     const char* const quote = at_++;
     const char* const start = at_;
-    while (at_ != end_ && *at_ != '"' && *at_ != '\\') ++at_;
+    at_ = plain_end(at_, end_, ends_quoted);
     step.kind = path_step::name;
     step.position = path_step::no_position;
     if (at_ != end_ && *at_ == '\\') {
@@ -217,9 +231,8 @@ bool path_cursor::next_token(path_step& step) noexcept {
         if (*at_ != '/') return wrong(at_, "a JSON Pointer is empty or begins with '/'");
     }
     step.column = column_of(at_);
-    const char* const start = ++at_; // behind the '/', where a token before has ended
-    const char mark = in_fragment_ ? '%' : '~';
-    while (at_ != end_ && *at_ != '/' && *at_ != '~' && *at_ != mark) ++at_;
+    const char* const start = at_ + 1; // behind the '/', where a token before has ended
+    at_ = plain_end(at_ + 1, end_, in_fragment_ ? ends_fragment_token : ends_token);
     step.kind = path_step::name;
     if (at_ == end_ || *at_ == '/') [[likely]] {
         step.text = {start, static_cast<std::size_t>(at_ - start)};
