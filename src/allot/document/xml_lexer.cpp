@@ -147,6 +147,13 @@ bool xml_lexer::name(std::string_view& out) noexcept {
 }
 
 bool xml_lexer::skip_rare() noexcept {
+    const auto byte = [&](unsigned i) { return static_cast<std::uint8_t>(at_[i]); };
+    const auto follows = [&](unsigned i) { return (byte(i) & 0xC0) == 0x80; };
+    const std::uint8_t first = byte(0);
+    if (end_ - at_ >= 3) { // most of what is written: no surrogates, nothing overlong among these
+        if (first >= 0xC2 && first < 0xE0 && follows(1)) return at_ += 2, true;
+        if (first > 0xE0 && first < 0xED && follows(1) && follows(2)) return at_ += 3, true;
+    }
     char32_t c = 0;
     const unsigned bytes = xml_character(at_, end_, c);
     if (bytes == 0)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <span>
 
 namespace allot {
@@ -33,7 +34,9 @@ private:
 };
 
 bool is_blank(std::string_view text) noexcept {
-    return text.find_first_not_of(" \t\n\r") == std::string_view::npos;
+    for (const char c : text)
+        if (c != ' ' && c != '\n' && c != '\t' && c != '\r') return false;
+    return true;
 }
 
 class xml_reader {
@@ -62,6 +65,7 @@ private:
     bool end_tag() noexcept;
     bool markup() noexcept; // behind the '<' of a comment, CDATA, an instruction
     bool flush_text() noexcept;
+    symbol interned(std::string_view name) noexcept;
     bool need(bool done) noexcept { return done || lexer_.fail_shortage(); }
 
     document_builder build_;
@@ -72,6 +76,11 @@ private:
     detail::tree_stack<std::string_view> open_; // names of elements
     symbol_list attributes_;
     bool text_stays_ = false; // though it may be blank
+    struct known_name {
+        std::string_view name;
+        symbol key;
+    };
+    known_name known_[64] = {}; // few names come again and again: spares a look-up in the interner
 };
 
 bool xml_reader::outside(bool& at_root) noexcept {
@@ -152,7 +161,8 @@ bool xml_reader::start_tag() noexcept {
     std::string_view name;
     if (!lexer_.name(name)) return false;
     if (open_.size() >= how_.depth_max) return lexer_.fail(start, "deeper than depth_max allows:", name);
-    if (!need(build_.begin_element(name))) return false;
+    const symbol key = interned(name);
+    if (!need(key && build_.begin_element(key))) return false;
     attributes_.clear();
     for (;;) {
         const bool blanks = lexer_.skip_blanks();
@@ -164,17 +174,29 @@ bool xml_reader::start_tag() noexcept {
     }
 }
 
+symbol xml_reader::interned(std::string_view name) noexcept {
+    const std::size_t ends =
+        static_cast<unsigned char>(name.front()) * 7U + static_cast<unsigned char>(name.back());
+    known_name& known = known_[(name.size() * 31 + ends) % std::size(known_)];
+    if (known.name != name) {
+        const symbol key = build_.intern(name);
+        if (!key) return key;
+        known = {name, key};
+    }
+    return known.key;
+}
+
 bool xml_reader::attribute() noexcept {
     const char* const start = lexer_.at();
     std::string_view name;
     if (!lexer_.attribute(name, value_)) return false;
-    const symbol interned = build_.intern(name);
-    if (!need(bool(interned))) return false;
+    const symbol key = interned(name);
+    if (!need(bool(key))) return false;
     for (const symbol other : attributes_.all())
-        if (other == interned) return lexer_.fail(start, "the element has this attribute already:", name);
+        if (other == key) return lexer_.fail(start, "the element has this attribute already:", name);
     if (attributes_.all().size() >= how_.attribute_count_max)
         return lexer_.fail(start, "more attributes than attribute_count_max allows");
-    return need(attributes_.try_push(interned) && build_.attribute(interned, value_.view()));
+    return need(attributes_.try_push(key) && build_.attribute(key, value_.view()));
 }
 
 bool xml_reader::end_tag() noexcept {
