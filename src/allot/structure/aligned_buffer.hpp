@@ -1,10 +1,11 @@
-// aligned_buffer: a growing array of plain items whose alignment stands in its type and holds at every growth.
+// aligned_buffer: a growing array of plain items whose alignment stands in its type and holds at every
+// growth.
 //
 // Use it for what SIMD loops read: columns, samples, text. For items with constructors take std::vector or
 // std::pmr::vector, which promise alignof(T); for bytes that are only appended take buffer.
 // Owns its block. Borrows its source.
-// The capacity in bytes is a multiple of Align, so that the last vector of a loop lies in memory of its own; the
-// bytes behind size() are dead all the same, and read by nobody.
+// The capacity in bytes is a multiple of Align, so that the last vector of a loop lies in memory of its own;
+// the bytes behind size() are dead all the same, and read by nobody.
 // Threads: compatible.
 // Cost: as std::vector: capacity doubles; it grows in place where the source can. Four words.
 // Name and limit are its source's.

@@ -1,7 +1,7 @@
 // aligned_span: a view of an array that carries the array's alignment in its type.
 //
-// Use it in signatures of loops that vectorise, so that the compiler knows the alignment and no caller can bring
-// another. For views without that promise take std::span; to own such an array take aligned_buffer.
+// Use it in signatures of loops that vectorise, so that the compiler knows the alignment and no caller can
+// bring another. For views without that promise take std::span; to own such an array take aligned_buffer.
 // Borrows its items.
 // Threads: a value.
 // Cost: a pointer and a count; a check of the address when it is made from a plain span.

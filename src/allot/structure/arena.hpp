@@ -149,11 +149,11 @@ public:
     void reset() noexcept;               // keeps chunks up to retain_bytes_max
     void release() noexcept;             // gives all chunks upstream
 
-    // Takes over all of the other's blocks and destructors, with the chunks that they stand in, as if they had
-    // been allocated here just now: they end with what is open here, and may be given back here. `from` is as
-    // after a reset, its marks dead; a first chunk goes along while blocks stand in it. Nothing is copied.
-    // Both arenas must be the calling thread's for the time of the call. False, and nothing changed, where
-    // this arena's limit has no room for the chunks (which is noted as a refusal).
+    // Takes over all of the other's blocks and destructors, with the chunks that they stand in, as if they
+    // had been allocated here just now: they end with what is open here, and may be given back here. `from`
+    // is as after a reset, its marks dead; a first chunk goes along while blocks stand in it. Nothing is
+    // copied. Both arenas must be the calling thread's for the time of the call. False, and nothing changed,
+    // where this arena's limit has no room for the chunks (which is noted as a refusal).
     [[nodiscard]] bool try_absorb(arena& from) noexcept;
 
     // Numbers. Exact for the owner; describe() is for the others.

@@ -8,7 +8,7 @@
 //                                                      leaves no large arena behind
 //     parse     64 KiB       2 MiB    8 MiB            a file or a document at a time, of all sizes
 //     graph     1 MiB        2 MiB    all              built once, large: huge pages
-//     module    4 KiB        256 KiB  nothing          lives long, small or not; whole chunks are what it wastes
+//     module    4 KiB        256 KiB  nothing          lives long, mostly small: whole chunks are its waste
 //
 // Owns nothing. Threads: any. Cost: none.
 //

@@ -1,17 +1,17 @@
 // arena_pool: arenas that are handed out, come back reset, and are handed out again with their chunks.
 //
-// Use it where operations run on many threads, or move between threads (coroutines, task queues), and each needs
-// an arena of its own for its length. For temporaries on one thread take scratch, for one arena for ever arena,
-// for other objects that come back object_pool.
-// The handle is a pooled<arena>: it gives the arena back, which ends everything in it; take() moves the arena's
-// content out of the pool instead. The last arena to come back is the next to go out. One that took much keeps
-// retain_bytes_max of it at most, so that a giant one is not kept for ever.
+// Use it where operations run on many threads, or move between threads (coroutines, task queues), and each
+// needs an arena of its own for its length. For temporaries on one thread take scratch, for one arena for
+// ever arena, for other objects that come back object_pool.
+// The handle is a pooled<arena>: it gives the arena back, which ends everything in it; take() moves the
+// arena's content out of the pool instead. The last arena to come back is the next to go out. One that took
+// much keeps retain_bytes_max of it at most, so that a giant one is not kept for ever.
 // Owns its arenas; borrows upstream and observer. Outlives its handles.
 // Threads: any; an arena that is out is its holder's alone, and may come back on another thread. Arenas are
-// reset, made and discarded outside the pool's lock, so that a destructor in an arena may use the pool. The pool
-// is whole in the child of a fork; what other threads had out stays out there.
-// Cost: acquire and give back together 371 instructions, two locks and the arena's reset. Half a KiB an arena, and
-// its chunks.
+// reset, made and discarded outside the pool's lock, so that a destructor in an arena may use the pool. The
+// pool is whole in the child of a fork; what other threads had out stays out there.
+// Cost: acquire and give back together 371 instructions, two locks and the arena's reset. Half a KiB an
+// arena, and its chunks.
 //
 //     arena_pool requests({.name = "request", .kept_count_max = 8});
 //     {
@@ -23,7 +23,8 @@
 //     assert(requests.counts().hit_rate() == 0.5);
 //
 // Fatal: allot: fatal: arena_pool 'NAME': its upstream is not thread_safe
-// at check level on (an observer is told before that): allot: fatal: arena_pool 'NAME': died with N objects out
+// at check level on (an observer is told before that):
+//     allot: fatal: arena_pool 'NAME': died with N objects out
 #pragma once
 
 #include <allot/core/observer.hpp>

@@ -1,12 +1,12 @@
 // buffer: bytes that are appended to, in one block that grows; to be emptied and used again.
 //
-// Use it for what is read, built up or sent piece by piece: a request's body, a line, a packed record. For items of a
-// type take aligned_buffer or std::pmr::vector; for text that std must hold, std::pmr::string.
+// Use it for what is read, built up or sent piece by piece: a request's body, a line, a packed record. For
+// items of a type take aligned_buffer or std::pmr::vector; for text that std must hold, std::pmr::string.
 // Owns its block. Borrows its source: any memory_source, or a buffer_pool, to which the block goes back.
 // Threads: compatible. A buffer whose source is thread_safe may be moved to another thread and die there.
-// Cost: appending is a compare and a copy. Growth doubles at least, takes all that the source grants (good_size), and
-// is in place where the source can (try_resize, then try_reallocate, which pages answer without copying). Five words.
-// Name and limit are its source's.
+// Cost: appending is a compare and a copy. Growth doubles at least, takes all that the source grants
+// (good_size), and is in place where the source can (try_resize, then try_reallocate, which pages answer
+// without copying). Five words. Name and limit are its source's.
 //
 // Fatal:
 //     buffer: a slice of N items at N is not within N bytes [at level off, too]
@@ -39,8 +39,8 @@ struct slice_range {
     std::size_t count = 0;
 };
 
-// A block on its way between owners. It is still live in its source's books: whoever has it gives it back with
-// source->deallocate(address, block), or makes a buffer of it (buffer::adopt).
+// A block on its way between owners. It is still live in its source's books: whoever has it gives it back
+// with source->deallocate(address, block), or makes a buffer of it (buffer::adopt).
 struct stolen_block {
     void* address = nullptr;
     layout block{.size = 0};         // what the source knows it by
@@ -87,7 +87,8 @@ public:
     std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
     memory_source& source() const noexcept { return *source_; }
 
-    // All try_… below: false, or an empty answer, on shortage, and nothing changed; sizes that overflow are one.
+    // All try_… below: false, or an empty answer, on shortage, and nothing changed; sizes that overflow are
+    // one.
     // Invalidates: pointers to the bytes, where the capacity grows.
 
     // The bytes may be this buffer's own.
@@ -95,8 +96,8 @@ public:
     [[nodiscard]] bool try_append(std::string_view more) noexcept {
         return try_append(std::as_bytes(std::span(more.data(), more.size())));
     }
-    // So many bytes more, uninitialised, to be written by the caller (read(), a decoder). With a count of 0 the
-    // answer is an empty span.
+    // So many bytes more, uninitialised, to be written by the caller (read(), a decoder). With a count of 0
+    // the answer is an empty span.
     [[nodiscard]] std::optional<std::span<std::byte>> try_extend(std::size_t count) noexcept;
     [[nodiscard]] bool try_reserve(std::size_t capacity) noexcept {
         return capacity <= capacity_ || grow(capacity);
@@ -125,8 +126,8 @@ public:
     // The block leaves without being given back; the buffer is as new.
     [[nodiscard]] stolen_block steal() noexcept;
 
-    // Items of a plain type, as a view; empty where they do not lie within the bytes, or T wants a greater alignment
-    // than the block has.
+    // Items of a plain type, as a view; empty where they do not lie within the bytes, or T wants a greater
+    // alignment than the block has.
     template <class T>
     std::optional<std::span<const T>> try_slice(slice_range wanted) const noexcept {
         static_assert(std::is_trivially_copyable_v<T>);

@@ -1,14 +1,14 @@
 // buffer_pool: buffers of a few sizes that are used again and again.
 //
-// Use it for what comes and goes in blocks of some KiB up to some MiB: input, output, compression, scratch. For many
-// small objects take pool; for a block that lives as long as the program, any source; across threads take
-// concurrent_buffer_pool.
-// A request gets the smallest tier that holds it, so that capacity >= wish; one beyond the largest tier, or aligned to
-// more than 64 bytes, comes from upstream and goes back there at once. A buffer that grew comes back in the tier that
-// it grew to. What comes back beyond a tier's kept_count_max goes upstream.
-// Owns the buffers that it keeps: they go upstream by trim(), by reclaim() at the next call that notices, or with the
-// pool. A buffer that is out must come back before. Borrows upstream and observer.
-// As a memory_source it serves every layout, so that a `buffer` or a container over it works.
+// Use it for what comes and goes in blocks of some KiB up to some MiB: input, output, compression, scratch.
+// For many small objects take pool; for a block that lives as long as the program, any source; across threads
+// take concurrent_buffer_pool.
+// A request gets the smallest tier that holds it, so that capacity >= wish; one beyond the largest tier, or
+// aligned to more than 64 bytes, comes from upstream and goes back there at once. A buffer that grew comes
+// back in the tier that it grew to. What comes back beyond a tier's kept_count_max goes upstream.
+// Owns the buffers that it keeps: they go upstream by trim(), by reclaim() at the next call that notices, or
+// with the pool. A buffer that is out must come back before. Borrows upstream and observer. As a
+// memory_source it serves every layout, so that a `buffer` or a container over it works.
 // Threads: compatible. describe() and reclaim() (deferred) from any.
 // Cost: a pair takes 34 instructions at level off and 50 at level on in each tier, more by handle. See
 // buffer_tier.hpp for bytes.
@@ -70,7 +70,8 @@ public:
     using memory_source::allocate;
     using memory_source::deallocate;
 
-    // Kept buffers, the largest first, go upstream until at most so many bytes are kept. Returns the bytes that went.
+    // Kept buffers, the largest first, go upstream until at most so many bytes are kept. Returns the bytes
+    // that went.
     std::uint64_t trim(std::uint64_t kept_bytes_max = mebibytes(2)) noexcept;
     reclaim_manner manner() const noexcept override { return reclaim_manner::deferred; }
     std::uint64_t reclaim(reclaim_request wish) noexcept override;
@@ -79,13 +80,15 @@ public:
     const buffer_tier& tier(std::size_t index) const noexcept { return tiers_[index].how; }
     buffer_tier_statistics statistics(std::size_t index) const noexcept;
     const allot::name& name() const noexcept { return name_; }
-    // Exact, for the owner. describe() has the numbers of the last buffer that was made or disposed of, or refusal.
+    // Exact, for the owner. describe() has the numbers of the last buffer that was made or disposed of, or
+    // refusal.
     allot::usage usage() const noexcept;
     // Aborts where an invariant does not hold. Cost: O(kept buffers).
     void check() const noexcept;
 
 private:
-    // What is kept, hot or not, and what is out is what was made and not disposed of. So out need not be counted.
+    // What is kept, hot or not, and what is out is what was made and not disposed of. So out need not be
+    // counted.
     struct alignas(128) tier_state {        // an index becomes an address by a shift
         detail::buffer_head* hot = nullptr; // the kept buffer that came last
         std::uint64_t acquired_count = 0;
@@ -178,7 +181,8 @@ inline void* buffer_pool::hand_out(tier_state& from, detail::buffer_head* head,
     return head->data();
 }
 
-// The tier comes from the size, not from the head: a store whose address waits for the head delays the next call.
+// The tier comes from the size, not from the head: a store whose address waits for the head delays the next
+// call.
 inline void buffer_pool::give(std::size_t at, void* data, layout given) noexcept {
     tier_state& to = tiers_[at];
     if constexpr (checks != check_level::off) {

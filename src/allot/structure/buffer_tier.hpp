@@ -1,10 +1,10 @@
 // buffer_tier: the sizes that a pool of buffers has, and (inner part) how one of its buffers lies in memory.
 //
 // Use it to name the tiers of a buffer_pool or a concurrent_buffer_pool; nothing else is for users.
-// Each buffer is a block of its own from upstream: a head of one cache line, the buffer, and some slack that lets the
-// buffer begin at one of several multiples of 64 bytes. Page-aligned buffers all begin in the same set of the cache,
-// so that touching the first line of many of them misses; the pool gives each new one the colour (address modulo 4096,
-// in lines) within its reach that the fewest have.
+// Each buffer is a block of its own from upstream: a head of one cache line, the buffer, and some slack that
+// lets the buffer begin at one of several multiples of 64 bytes. Page-aligned buffers all begin in the same
+// set of the cache, so that touching the first line of many of them misses; the pool gives each new one the
+// colour (address modulo 4096, in lines) within its reach that the fewest have.
 // Owns nothing.
 // Threads: values; make and dispose by any.
 // Cost: 64 bytes for the head, an eighth of the size (at most 4032 bytes) for colouring.
@@ -38,8 +38,8 @@ inline constexpr std::array<buffer_tier, 3> default_buffer_tiers{{
     {.size = mebibytes(1), .kept_count_max = 10},
 }};
 
-// What is wanted of a pool. Contents never pass from one tenant to another: a buffer comes zeroed to a tenant that was
-// not its last one. Tenant 0 is who names none; 2^64 - 1 is nobody's.
+// What is wanted of a pool. Contents never pass from one tenant to another: a buffer comes zeroed to a tenant
+// that was not its last one. Tenant 0 is who names none; 2^64 - 1 is nobody's.
 struct buffer_wish {
     std::size_t bytes = 1;
     std::uint64_t tenant = 0;
@@ -64,7 +64,8 @@ namespace detail {
 inline constexpr std::size_t buffer_align = 64;
 inline constexpr std::size_t buffer_tier_count_max = 8;
 
-// Finds the tier of a size in the same few instructions for each: from the size's width in bits, then by size.
+// Finds the tier of a size in the same few instructions for each: from the size's width in bits, then by
+// size.
 class buffer_tier_sizes {
 public:
     constexpr buffer_tier_sizes() noexcept { std::ranges::fill(size_, static_cast<std::size_t>(-1)); }

@@ -1,18 +1,19 @@
 // concurrent_arena: one arena that many threads allocate from, whose blocks all go at once.
 //
-// Use it for what several threads build together and what dies together: a parallel parse, a graph, a frame. For
-// memory of each thread's own take an arena per thread, or scratch; for blocks that come and go singly
+// Use it for what several threads build together and what dies together: a parallel parse, a graph, a frame.
+// For memory of each thread's own take an arena per thread, or scratch; for blocks that come and go singly
 // concurrent_pool.
 // A thread takes parts of the common chunks and bumps in its own part, without a lock or an atomic operation;
 // large blocks, and those of threads beyond 128, come from the chunks under the lock. Rests of parts are lost
 // until the reset: a quarter of each at most, and that of each thread's newest part.
 // Owns its chunks, borrows upstream.
-// Threads: allocate, deallocate, usage() and describe() from any. reset(), release() and the end only while no
-// other call runs, and after whoever uses a block has heard of it (by a join, a barrier, a lock). At level on
-// and full a reset that meets another call in the middle dies; it can't see a call that comes just after. What a thread allocated lives on when the thread ends; the next thread to take its slot goes on in its
+// Threads: allocate, deallocate, usage() and describe() from any. reset(), release() and the end only while
+// no other call runs, and after whoever uses a block has heard of it (by a join, a barrier, a lock). At level
+// on and full a reset that meets another call in the middle dies; it can't see a call that comes just after.
+// What a thread allocated lives on when the thread ends; the next thread to take its slot goes on in its
 // part. In the child of a fork the numbers may lack a call that another thread was in.
-// Cost, in instructions at level on: an allocation 26, giving back 20. 64 bytes for each thread that came, and its
-// part. All threads together are exact when quiet.
+// Cost, in instructions at level on: an allocation 26, giving back 20. 64 bytes for each thread that came,
+// and its part. All threads together are exact when quiet.
 //
 //     concurrent_arena graph({.name = "graph", .limit_bytes = mebibytes(64)});
 //     std::vector<std::thread> builders;
@@ -75,7 +76,8 @@ public:
     void reset() noexcept;   // keeps chunks up to retain_bytes_max
     void release() noexcept; // gives all chunks upstream
 
-    // Exact when quiet. peak_live_bytes as of resets and calls of usage(). slack_bytes holds the parts' rests.
+    // Exact when quiet. peak_live_bytes as of resets and calls of usage(). slack_bytes holds the parts'
+    // rests.
     allot::usage usage() const noexcept;
     std::uint64_t reset_count() const noexcept { return reset_count_.load(); }
     const allot::name& name() const noexcept { return options_.name; }

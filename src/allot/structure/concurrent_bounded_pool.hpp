@@ -1,16 +1,16 @@
 // concurrent_bounded_pool: a fixed number of slots of one size, shared by many threads exactly.
 //
-// Use it where threads share a hard bound: connections, descriptors, buffers of a device. A slot is refused only
-// when all are out at one moment, and one that came back is there for every thread at once. Where threads may
-// keep slots back for themselves take concurrent_pool, which grows; for one thread take pool.
-// Owns one block with all slots, taken at creation; borrows upstream and observer. Never allocates after that.
-// No slot is touched before it is handed out; what is beside the slots (2 bytes for each, at least 64 bytes for
-// each 16th of them) is written at creation.
+// Use it where threads share a hard bound: connections, descriptors, buffers of a device. A slot is refused
+// only when all are out at one moment, and one that came back is there for every thread at once. Where
+// threads may keep slots back for themselves take concurrent_pool, which grows; for one thread take pool.
+// Owns one block with all slots, taken at creation; borrows upstream and observer. Never allocates after
+// that. No slot is touched before it is handed out; what is beside the slots (2 bytes for each, at least 64
+// bytes for each 16th of them) is written at creation.
 // As a memory_source it serves every layout that fits a slot, and refuses the others.
 // Threads: any. Lock-free: a thread that stops in the middle of a call stops nobody else. After a fork the
 // child has the slots as they were; those of its parent's other threads stay out.
-// Cost: two atomic operations a pair, on a cache line that other threads seldom use. Where few slots are left a
-// call may look through all lines (one for 32 slots), and a refusal does so twice.
+// Cost: two atomic operations a pair, on a cache line that other threads seldom use. Where few slots are left
+// a call may look through all lines (one for 32 slots), and a refusal does so twice.
 //
 // A slot counts as live with its whole size.
 //
@@ -23,7 +23,8 @@
 //     concurrent_bounded_pool 'NAME': N slots of N bytes (aligned to N) cannot be [at level off, too]
 // At level on the first 8 bytes of a free slot are watched, at level full all of them.
 //
-//     concurrent_bounded_pool frames({.name = "frames", .slot = {.size = 4096, .align = 64}, .slot_count = 2});
+//     concurrent_bounded_pool frames(
+//         {.name = "frames", .slot = {.size = 4096, .align = 64}, .slot_count = 2});
 //     void* first = frames.allocate();
 //     void* second = frames.try_allocate();
 //     assert(frames.try_allocate() == nullptr); // exhausted; allocate() would throw out_of_memory
@@ -56,8 +57,8 @@ struct concurrent_bounded_pool_options {
 
 namespace detail {
 
-// Up to 32 slots. The lower half of `state` has a bit for each that is free, the upper half counts how often one
-// came back, modulo 2^32.
+// Up to 32 slots. The lower half of `state` has a bit for each that is free, the upper half counts how often
+// one came back, modulo 2^32.
 struct alignas(64) slot_word {
     std::atomic<std::uint64_t> state = 0;
     std::atomic<std::uint64_t> wrap_count = 0; // of the upper half
@@ -72,8 +73,8 @@ class concurrent_bounded_pool final : public memory_source {
 public:
     // Takes its block. Where upstream refuses it, capacity() is 0 and every slot is refused.
     explicit concurrent_bounded_pool(const concurrent_bounded_pool_options& options) noexcept;
-    // Expects: no other thread is inside a call. Slots that still live are a leak: the observer is told, and their
-    // memory goes upstream all the same.
+    // Expects: no other thread is inside a call. Slots that still live are a leak: the observer is told, and
+    // their memory goes upstream all the same.
     ~concurrent_bounded_pool() override;
 
     // A slot, uninitialised; nullptr when all are out, with last_refusal().
@@ -120,8 +121,8 @@ public:
     std::uint64_t capacity() const noexcept { return slot_count_; } // slots, live or not
     const allot::name& name() const noexcept { return name_; }
 
-    // Fills all but early_bytes_max. Exact when no other thread is inside a call, else behind by what they did
-    // meanwhile. peak_live_bytes is the highest that a call of usage() or
+    // Fills all but early_bytes_max. Exact when no other thread is inside a call, else behind by what they
+    // did meanwhile. peak_live_bytes is the highest that a call of usage() or
     // describe(), or a refusal, has met: no allocation writes a word that all threads share.
     // Cost: a look at every line.
     allot::usage usage() const noexcept;
@@ -198,11 +199,11 @@ private:
     } seldom_;
 };
 
-// The ordering argument. A slot is free while its bit is set; whoever clears the bit by compare-exchange has the
-// slot alone until it sets the bit again. What one owner wrote is visible to the next: setting and clearing the
-// same word are sequentially consistent read-modify-writes, the later reads what the earlier wrote (or what
-// followed it in the word's own order). A word is a set, not a list: an old state that comes back is a right one,
-// so that a compare-exchange cannot be fooled (no ABA).
+// The ordering argument. A slot is free while its bit is set; whoever clears the bit by compare-exchange has
+// the slot alone until it sets the bit again. What one owner wrote is visible to the next: setting and
+// clearing the same word are sequentially consistent read-modify-writes, the later reads what the earlier
+// wrote (or what followed it in the word's own order). A word is a set, not a list: an old state that comes
+// back is a right one, so that a compare-exchange cannot be fooled (no ABA).
 inline void* concurrent_bounded_pool::try_allocate() noexcept {
     if (word_count_ == 0) [[unlikely]]
         return refuse_exhausted();
@@ -245,8 +246,8 @@ inline bool concurrent_bounded_pool::is_untouched(void* slot) const noexcept {
     return first == guard;
 }
 
-// Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the quotient,
-// and its low half is below the reciprocal where the division leaves no rest.
+// Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the
+// quotient, and its low half is below the reciprocal where the division leaves no rest.
 inline std::uint64_t concurrent_bounded_pool::index_of(const void* slot) const noexcept {
     const std::uint64_t offset =
         reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(base_);

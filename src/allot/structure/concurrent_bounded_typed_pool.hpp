@@ -1,7 +1,7 @@
 // concurrent_bounded_typed_pool: a concurrent_bounded_pool that constructs and destroys objects of one type.
 //
-// Use it where threads share a hard bound of objects: connections, workers, sessions. Without a bound, or where
-// threads may keep free slots for themselves, take concurrent_typed_pool; in one thread typed_pool.
+// Use it where threads share a hard bound of objects: connections, workers, sessions. Without a bound, or
+// where threads may keep free slots for themselves, take concurrent_typed_pool; in one thread typed_pool.
 // Owns its pool; see there for what is borrowed and for the fatal lines. It takes all its memory when it is
 // created. It does not destroy what still lives when it dies: that is a leak, and the observer is told.
 // Threads: any. What the constructor and destructor do is theirs.

@@ -1,22 +1,23 @@
 // concurrent_buffer_pool: a buffer_pool for many threads: acquired on one, given back on another.
 //
-// Use it where threads share buffers, or hand them on. For one thread take buffer_pool, which says more of tiers,
-// growth, tenants and colours: all of that holds here too.
-// Owns the buffers that it keeps, in per-thread magazines (magazine.hpp). Borrows upstream, which must be thread_safe,
-// and the observer.
+// Use it where threads share buffers, or hand them on. For one thread take buffer_pool, which says more of
+// tiers, growth, tenants and colours: all of that holds here too.
+// Owns the buffers that it keeps, in per-thread magazines (magazine.hpp). Borrows upstream, which must be
+// thread_safe, and the observer.
 // Threads: any; construction, destruction and check() need quiet. A buffer itself is one thread's at a time.
 // Cost: a pair takes 61 instructions at level off and 78 at level on, without an atomic read-modify-write
 // unless the tier has an out_count_max, and a lock once for so many as a magazine holds (an eighth of
 // kept_count_max). About 10 KiB for itself.
 //
-// kept_count_max and out_count_max are exact with any number of threads: never overrun. A thread makes a new buffer
-// though kept ones lie in the magazines of other running threads (at most 2 magazines each), which may also refuse it
-// for limit_bytes, as early as early_bytes_max says; kept buffers within its reach go upstream first.
-// usage() is exact when no other thread is inside a call. limit_bytes does not count the magazines. peak_live_bytes is
-// what was made at once, and so an upper bound.
+// kept_count_max and out_count_max are exact with any number of threads: never overrun. A thread makes a new
+// buffer though kept ones lie in the magazines of other running threads (at most 2 magazines each), which may
+// also refuse it for limit_bytes, as early as early_bytes_max says; kept buffers within its reach go upstream
+// first. usage() is exact when no other thread is inside a call. limit_bytes does not count the magazines.
+// peak_live_bytes is what was made at once, and so an upper bound.
 // Fork: the child goes on with all; a buffer that another thread had just in hand is lost to it.
 //
-// Fatal, at level on and full: as buffer_pool's, beginning with concurrent_buffer_pool; and at level off, too:
+// Fatal, at level on and full: as buffer_pool's, beginning with concurrent_buffer_pool; and at level off,
+// too:
 //     concurrent_buffer_pool 'NAME': its upstream is not thread_safe
 // A buffer that two threads give back at the very same moment may pass.
 //
@@ -65,8 +66,8 @@ public:
     using memory_source::allocate;
     using memory_source::deallocate;
 
-    // Kept buffers within reach, the largest first, go upstream until at most so many bytes are kept. Returns the bytes
-    // that went.
+    // Kept buffers within reach, the largest first, go upstream until at most so many bytes are kept. Returns
+    // the bytes that went.
     std::uint64_t trim(std::uint64_t kept_bytes_max = mebibytes(2)) noexcept;
     reclaim_manner manner() const noexcept override { return reclaim_manner::concurrent; }
     std::uint64_t reclaim(reclaim_request wish) noexcept override;

@@ -1,19 +1,20 @@
 // concurrent_object_pool: object_pool for many threads: objects that come back clean, on whichever thread.
 //
-// Use it where threads hand objects to each other, or share one stock. Where each thread can have its own take
-// object_pool, which also follows its demand.
-// A thread takes and gives back from magazines of its own (magazine.hpp), which cross threads whole. An object may
-// come back on another thread than it went out on, and after that one has ended.
-// Owns its objects, which lie in slots of an upstream that must be thread_safe. Borrows upstream and observer.
-// Outlives its handles.
-// Threads: any call from any thread; construction, destruction and check() need quiet. The care's functions are
-// called from all threads, at once, and outside of any lock: a factory may use the same pool.
+// Use it where threads hand objects to each other, or share one stock. Where each thread can have its own
+// take object_pool, which also follows its demand.
+// A thread takes and gives back from magazines of its own (magazine.hpp), which cross threads whole. An
+// object may come back on another thread than it went out on, and after that one has ended.
+// Owns its objects, which lie in slots of an upstream that must be thread_safe. Borrows upstream and
+// observer. Outlives its handles.
+// Threads: any call from any thread; construction, destruction and check() need quiet. The care's functions
+// are called from all threads, at once, and outside of any lock: a factory may use the same pool.
 // Cost: acquire and give back of a string together 3.3 ns, no atomic read-modify-write; making
 // and discarding takes a lock. Counting costs nothing: counts are derived where magazines change hands.
 //
-// Limits hold exactly: never more than out_count_max are out, nor more than kept_count_max kept. An acquisition may
-// be refused early, while so many are kept in the magazines of other running threads: early_count_max(); magazines
-// are made small where the limits are. Likewise an object may be discarded while so much room is left.
+// Limits hold exactly: never more than out_count_max are out, nor more than kept_count_max kept. An
+// acquisition may be refused early, while so many are kept in the magazines of other running threads:
+// early_count_max(); magazines are made small where the limits are. Likewise an object may be discarded while
+// so much room is left.
 //
 // Fatal, at level on and full:
 //     concurrent_object_pool 'NAME': ADDRESS is no object that is out
@@ -47,7 +48,8 @@ struct concurrent_object_pool_options {
 
 namespace detail {
 
-// What of a concurrent_object_pool does not depend on the type: who keeps, who may be made, and where slots lie.
+// What of a concurrent_object_pool does not depend on the type: who keeps, who may be made, and where slots
+// lie.
 class concurrent_objects {
 public:
     concurrent_objects(const concurrent_object_pool_options& options, const allot::name& who,
@@ -70,8 +72,8 @@ public:
     std::atomic<std::uint64_t> created = 0, missed = 0, discarded = 0, taken = 0, given = 0;
 
 private:
-    // existing == kept + out <= out_count_max. It changes only where an object is made or destroyed, so the limit
-    // costs nothing where one goes out and comes back.
+    // existing == kept + out <= out_count_max. It changes only where an object is made or destroyed, so the
+    // limit costs nothing where one goes out and comes back.
     std::atomic<std::uint64_t> existing_ = 0;
     std::atomic<std::uint64_t> refused_ = 0;
     const std::uint64_t kept_count_max_;
@@ -116,14 +118,14 @@ public:
         return pooled<T>(*this, hand_out(static_cast<node*>(kept)));
     }
 
-    // An object from elsewhere becomes the pool's: cleaned, and kept. False, where it is not worth keeping or has
-    // no room; the value may have been cleaned then. Throws: what moving a T throws.
+    // An object from elsewhere becomes the pool's: cleaned, and kept. False, where it is not worth keeping or
+    // has no room; the value may have been cleaned then. Throws: what moving a T throws.
     bool give(T&& value)
         requires std::move_constructible<T>;
     // Makes so many and keeps them; within the limits. False: fewer could be had.
     bool try_reserve(std::uint64_t count);
-    // Destroys what is kept, but for what lies in other running threads' magazines, and gives slabs without an object
-    // upstream. Returns their bytes.
+    // Destroys what is kept, but for what lies in other running threads' magazines, and gives slabs without
+    // an object upstream. Returns their bytes.
     std::uint64_t trim() noexcept {
         all_.cache().drain([this](void* each) { discard(static_cast<node*>(each)); });
         return all_.trim_slots();

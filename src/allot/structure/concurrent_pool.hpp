@@ -1,25 +1,27 @@
 // concurrent_pool: slots of one size that any thread takes and any thread gives back.
 //
-// Use it for objects of one type that come and go in many threads, also those that one thread makes and another
-// destroys. Where one thread does it all take pool; where the limit must be exact to the last slot while other threads
-// hold free ones, concurrent_bounded_pool; for objects, constructed and destroyed, concurrent_typed_pool.
-// Owns its slabs: they go upstream by trim(), reclaim() or with the pool. Borrows upstream, which must be thread_safe,
-// and observer.
-// Each thread keeps some free slots in two magazines; full ones cross threads whole, so that what one thread only
-// takes and another only gives back goes round at two locks for each magazine. A thread's newest free slot is its
-// next. Slots that an ended thread kept are found again. No slot is touched before it is handed out, but at level on,
-// where a magazine's worth is.
+// Use it for objects of one type that come and go in many threads, also those that one thread makes and
+// another destroys. Where one thread does it all take pool; where the limit must be exact to the last slot
+// while other threads hold free ones, concurrent_bounded_pool; for objects, constructed and destroyed,
+// concurrent_typed_pool.
+// Owns its slabs: they go upstream by trim(), reclaim() or with the pool. Borrows upstream, which must be
+// thread_safe, and observer.
+// Each thread keeps some free slots in two magazines; full ones cross threads whole, so that what one thread
+// only takes and another only gives back goes round at two locks for each magazine. A thread's newest free
+// slot is its next. Slots that an ended thread kept are found again. No slot is touched before it is handed
+// out, but at level on, where a magazine's worth is.
 // As a memory_source it serves every layout that fits a slot, and refuses the others.
-// Threads: any. Construction and destruction need quiet; the destructor may run while slots lie in the magazines of
-// threads that run on. Fork: the child may use the pool; a slot that another thread had just in hand is not found
-// again there.
-// Cost: about 10 instructions each way at level off, no lock and no atomic read-modify-write; the slot itself is not
-// touched. At level on a pair takes about twice as many. A lock each way once per magazine. 1.3 KiB for itself, two
-// magazines of up to 2 KiB for each thread, and 8 bytes per slot for magazines.
+// Threads: any. Construction and destruction need quiet; the destructor may run while slots lie in the
+// magazines of threads that run on. Fork: the child may use the pool; a slot that another thread had just in
+// hand is not found again there.
+// Cost: about 10 instructions each way at level off, no lock and no atomic read-modify-write; the slot itself
+// is not touched. At level on a pair takes about twice as many. A lock each way once per magazine. 1.3 KiB
+// for itself, two magazines of up to 2 KiB for each thread, and 8 bytes per slot for magazines.
 // Counting what is live and total costs nothing: both lie in one word with what a magazine needs anyway.
 //
-// The limit is never overrun. A slot may be refused though free ones lie with other running threads: fewer than
-// usage().early_bytes_max. With `slot_count_max` a magazine has a 32nd of that, so that this is a 16th for each thread.
+// The limit is never overrun. A slot may be refused though free ones lie with other running threads: fewer
+// than usage().early_bytes_max. With `slot_count_max` a magazine has a 32nd of that, so that this is a 16th
+// for each thread.
 //
 // Fatal, at level on and full (PLACE is an address):
 //     concurrent_pool 'NAME': slot PLACE given back twice
@@ -29,8 +31,8 @@
 //     concurrent_pool 'NAME': a block of N bytes (aligned to N) is larger than its slots of N bytes (aligned to N)
 //     concurrent_pool 'NAME': a slot of N bytes (aligned to N) cannot be [at level off, too]
 //     concurrent_pool 'NAME': upstream 'NAME' is not for many threads [at level off, too]
-// At level on the first 8 bytes of a free slot are watched, at level full all of them. What two threads give back at
-// the very same instant is seen as a write when it is handed out again.
+// At level on the first 8 bytes of a free slot are watched, at level full all of them. What two threads give
+// back at the very same instant is seen as a write when it is handed out again.
 //
 //     concurrent_pool jobs({.name = "jobs", .slot = {.size = 64}, .slot_count_max = 2});
 //     void* first = jobs.allocate();
@@ -118,10 +120,11 @@ public:
     using memory_source::allocate;
     using memory_source::deallocate;
 
-    // Slabs for so many slots more than are live now; other threads may take them. False: not all could be had.
+    // Slabs for so many slots more than are live now; other threads may take them. False: not all could be
+    // had.
     bool try_reserve(std::uint64_t slot_count) noexcept;
-    // Slabs without a live slot go upstream, unless another running thread keeps a slot of them in its magazines.
-    // Returns their bytes. Cost: O(free slots).
+    // Slabs without a live slot go upstream, unless another running thread keeps a slot of them in its
+    // magazines. Returns their bytes. Cost: O(free slots).
     std::uint64_t trim() noexcept { return reclaim({}); }
     reclaim_manner manner() const noexcept override { return reclaim_manner::concurrent; }
     std::uint64_t reclaim(reclaim_request wish) noexcept override;
@@ -140,9 +143,9 @@ public:
     std::uint64_t capacity() const noexcept { return slabs_.slot_count(); } // slots, live or not
     const allot::name& name() const noexcept { return name_; }
 
-    // Exact when no other thread is inside a call, but peak_live_bytes: that is live and free ones of magazines
-    // together, at most early_bytes_max + a magazine above live's peak. Fills all; limit_bytes and early_bytes_max
-    // only if the pool has a limit. describe() says the same.
+    // Exact when no other thread is inside a call, but peak_live_bytes: that is live and free ones of
+    // magazines together, at most early_bytes_max + a magazine above live's peak. Fills all; limit_bytes and
+    // early_bytes_max only if the pool has a limit. describe() says the same.
     allot::usage usage() const noexcept;
     // Aborts where an invariant of the pool does not hold. Needs quiet. Cost: O(slots).
     void check() const noexcept;
@@ -151,7 +154,8 @@ private:
     bool fits(layout wanted) const noexcept {
         return wanted.size <= slot_.size && wanted.align <= slot_.align;
     }
-    // Lies in the first 8 bytes of every free slot, and in none that lives; at level full the others are 0xDD.
+    // Lies in the first 8 bytes of every free slot, and in none that lives; at level full the others are
+    // 0xDD.
     std::uint64_t guard_of(const void* slot) const noexcept {
         return reinterpret_cast<std::uintptr_t>(slot) ^ guard_;
     }
@@ -219,8 +223,8 @@ private:
     detail::concurrent_pool_upstream upstream_;
     detail::magazine_cache cache_;
 
-    // growing_ is held while slabs come and go; nothing that a thread holds while it calls describe() may be waited
-    // for there, since upstream is called under it.
+    // growing_ is held while slabs come and go; nothing that a thread holds while it calls describe() may be
+    // waited for there, since upstream is called under it.
     mutable detail::fork_mutex growing_;
     detail::concurrent_pool_slabs slabs_;
     std::size_t next_slab_bytes_;
@@ -232,7 +236,8 @@ private:
     std::uint64_t client_id_ = 0; // under `allot run`; 0: never told
 };
 
-// This thread's cell notes the slab that it met last: first slot, bytes of cut slots, and slabs_.version() then.
+// This thread's cell notes the slab that it met last: first slot, bytes of cut slots, and slabs_.version()
+// then.
 inline void concurrent_pool::expect_slot(const void* address) noexcept {
     const detail::magazine_cell& own = cache_.cell();
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(address) - own.note[0];

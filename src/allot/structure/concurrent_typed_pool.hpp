@@ -1,9 +1,9 @@
 // concurrent_typed_pool: a concurrent_pool that constructs and destroys objects of one type.
 //
-// Use it for objects of one type that come and go in many threads, or are made in one and destroyed in another. In
-// one thread take typed_pool; for slots without a type concurrent_pool.
-// Owns its pool; see there for what is borrowed, for the fatal lines, for limits and for growth. It does not destroy
-// what still lives when it dies: that is a leak, and the observer is told.
+// Use it for objects of one type that come and go in many threads, or are made in one and destroyed in
+// another. In one thread take typed_pool; for slots without a type concurrent_pool.
+// Owns its pool; see there for what is borrowed, for the fatal lines, for limits and for growth. It does not
+// destroy what still lives when it dies: that is a leak, and the observer is told.
 // Threads: any. What the constructor and destructor do is theirs.
 // Cost: the pool's, and the constructor's or destructor's. A unique handle is two words.
 //

@@ -1,19 +1,20 @@
 // cow: a value that copies of it share until one is written to.
 //
 // Use cow<T> for large values that are passed about and seldom changed, within one thread; share() gives a
-// concurrent_cow<T>, which may go to other threads. For one owner take T itself; for text that may be borrowed
-// maybe_owned_text. The counting is biased by type: handles of type cow are counted without atomics and together
-// hold one of the counted references that concurrent_cow handles hold, so that a value dies with its last
-// handle, whichever kind and on whichever thread that is.
-// Owns the value with its counts, in one block of a source. Borrows the source, which outlives all handles and must
-// be thread_safe where values are shared.
-// Threads: cow: all handles of one value on one thread at a time (compatible). concurrent_cow: handles are values,
-// any thread may have its own; reading through them is safe, for nobody writes what is shared.
-// Cost: a copy and a drop of cow take 12 instructions with the loop around them (level on: 20), of concurrent_cow two
-// atomic additions. 24 bytes a value.
+// concurrent_cow<T>, which may go to other threads. For one owner take T itself; for text that may be
+// borrowed maybe_owned_text. The counting is biased by type: handles of type cow are counted without atomics
+// and together hold one of the counted references that concurrent_cow handles hold, so that a value dies with
+// its last handle, whichever kind and on whichever thread that is.
+// Owns the value with its counts, in one block of a source. Borrows the source, which outlives all handles
+// and must be thread_safe where values are shared.
+// Threads: cow: all handles of one value on one thread at a time (compatible). concurrent_cow: handles are
+// values, any thread may have its own; reading through them is safe, for nobody writes what is shared.
+// Cost: a copy and a drop of cow take 12 instructions with the loop around them (level on: 20), of
+// concurrent_cow two atomic additions. 24 bytes a value.
 //
-// Order: a copy is made by who holds a reference, and needs none. A drop releases, so that the last one, and who
-// finds itself unique (both acquire), come after all that the others read: then it may be destroyed, or written to.
+// Order: a copy is made by who holds a reference, and needs none. A drop releases, so that the last one, and
+// who finds itself unique (both acquire), come after all that the others read: then it may be destroyed, or
+// written to.
 //
 // Fatal, at level on and full:
 //     cow: the value at ADDRESS is used by handles of two threads; share() it
@@ -239,8 +240,8 @@ public:
         return &block_->value;
     }
 
-    // The value as this thread's own, to be copied without atomics: this handle is empty then. Empty where others
-    // have the value, and nothing has changed.
+    // The value as this thread's own, to be copied without atomics: this handle is empty then. Empty where
+    // others have the value, and nothing has changed.
     cow<T> try_keep() noexcept { return unique() ? cow<T>(std::exchange(block_, nullptr)) : cow<T>(); }
 
 private:

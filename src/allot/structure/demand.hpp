@@ -1,12 +1,13 @@
-// demand: how many of a thing a user really needs, learned from how many were live, so that a pool can follow it.
+// demand: how many of a thing a user really needs, learned from how many were live, so that a pool can follow
+// it.
 //
 // Use it beside a pool of whatever: note() each operation's live count (or a fair sample of them), and keep
-// target() in all, live and spare together. object_pool and its siblings do so with `.follows_demand = true`. It pays where need comes
-// in bursts: on the traces of demand_trace_test.cpp such a pool holds 0.62 to 0.94 of the best fixed size at a hit
-// rate of 95 % and more. Where live counts only drift slowly, a few kept ones (a small kept_count_max) do better.
-// Where the need is known, a fixed number is simpler. It has no clock: a window is a number of operations, so
-// the same operations always give the same answer, and an idle pool keeps what it has until it is used or trimmed.
-// Rules:
+// target() in all, live and spare together. object_pool and its siblings do so with `.follows_demand = true`.
+// It pays where need comes in bursts: on the traces of demand_trace_test.cpp such a pool holds 0.62 to 0.94
+// of the best fixed size at a hit rate of 95 % and more. Where live counts only drift slowly, a few kept ones
+// (a small kept_count_max) do better. Where the need is known, a fixed number is simpler. It has no clock: a
+// window is a number of operations, so the same operations always give the same answer, and an idle pool
+// keeps what it has until it is used or trimmed. Rules:
 // - a window's need is the 99th percentile of its live counts, from 64 buckets as wide as the counts require
 //   (a 32nd of the largest, of this window or the one before; a bucket answers with its upper end);
 // - growth at once: a miss raises the target to what is live, and a window's end to its need;

@@ -1,8 +1,9 @@
 // lazy_buffer: a block that takes no memory until it is first used, and is then made exactly once.
 //
-// Use it for memory that most runs of a program never need: a table for a rare path, a thread's scratch. For what
-// is always used take buffer or an arena.
-// Owns its block. Borrows its source. A first use that meets a shortage leaves it unmade: the next tries again.
+// Use it for memory that most runs of a program never need: a table for a rare path, a thread's scratch. For
+// what is always used take buffer or an arena.
+// Owns its block. Borrows its source. A first use that meets a shortage leaves it unmade: the next tries
+// again.
 // Threads: get() from any; those that come while another makes the block wait for it. The source is called by
 // one thread at a time, as far as this buffer goes. release() and the destructor want nobody else there.
 // A fork while another thread makes the block leaves the child's copy locked: the child must not use it.
@@ -60,8 +61,9 @@ public:
 private:
     [[gnu::noinline]] std::byte* make() noexcept;
 
-    // Ordering: whoever makes the block writes it (zeroes) and then stores data_ with release, under mutex_; a
-    // get() that loads it with acquire sees those bytes. A second maker waits at mutex_ and looks again inside.
+    // Ordering: whoever makes the block writes it (zeroes) and then stores data_ with release, under mutex_;
+    // a get() that loads it with acquire sees those bytes. A second maker waits at mutex_ and looks again
+    // inside.
     std::atomic<std::byte*> data_ = nullptr;
     memory_source& source_; // borrowed
     const layout layout_;

@@ -1,20 +1,20 @@
 // magazine: a cache of pointers that many threads share. Inner part of the concurrent pools.
 //
-// Each thread has two magazines of some pointers; full and empty ones cross threads whole, through a depot. An
-// item that this thread put in last is the next that it takes out.
-// Owns its magazines (from upstream), never the items: who destroys it has drained it. Borrows upstream, which
-// must be thread_safe; it is called outside of any lock of this class.
-// Threads: any; construction, destruction and drain(magazine_reach::all) need quiet. A thread's cell is found by
-// its slot (thread_slots): nothing per thread outlives the cache, the next thread on a slot continues the cell,
-// and threads without a slot are served under the depot's lock.
-// Cost: take and put: about 9 instructions each, no atomic read-modify-write; every `magazine_items` of them a
-// lock. 64 bytes and two magazines for each thread that ever came by; about 1.1 KiB for itself.
-// No allocation in steady state: a magazine is made only when more items lie here than ever before (B28).
+// Each thread has two magazines of some pointers; full and empty ones cross threads whole, through a depot.
+// An item that this thread put in last is the next that it takes out.
+// Owns its magazines (from upstream), never the items: who destroys it has drained it. Borrows upstream,
+// which must be thread_safe; it is called outside of any lock of this class.
+// Threads: any; construction, destruction and drain(magazine_reach::all) need quiet. A thread's cell is found
+// by its slot (thread_slots): nothing per thread outlives the cache, the next thread on a slot continues the
+// cell, and threads without a slot are served under the depot's lock.
+// Cost: take and put: about 9 instructions each, no atomic read-modify-write; every `magazine_items` of them
+// a lock. 64 bytes and two magazines for each thread that ever came by; about 1.1 KiB for itself. No
+// allocation in steady state: a magazine is made only when more items lie here than ever before (B28).
 //
 // Errors: read() is exact when no other thread is inside a call. try_take() finds none though some lie in the
-// cells of other running threads: fewer than 2 * magazine_items for each; the cells of ended threads are emptied
-// first. The same holds for try_put() at kept_count_max: it is never overrun (B27), but other threads' magazines
-// may keep room for as many.
+// cells of other running threads: fewer than 2 * magazine_items for each; the cells of ended threads are
+// emptied first. The same holds for try_put() at kept_count_max: it is never overrun (B27), but other
+// threads' magazines may keep room for as many.
 // Fork: the child goes on with all cells; an item that another thread had just in hand may be missing.
 //
 //     detail::magazine_cache cache(default_source(), {.magazine_items = 4});
@@ -34,13 +34,14 @@ namespace allot::detail {
 
 struct magazine_block;
 
-// In its word lie the number of its items (the low 8 bits) and how often one was taken since it came into its cell,
-// so that both take one addition. Written by one thread, read by any.
+// In its word lie the number of its items (the low 8 bits) and how often one was taken since it came into its
+// cell, so that both take one addition. Written by one thread, read by any.
 //
-// Ordering: the items have no atomics. Only the thread that holds the slot touches the magazines of its cell; they
-// come and go under the depot's mutex, and the slot passes from an ended thread to the next, or to who empties its
-// cell, under the registry's. So every hand that an item passes through is ordered by a mutex. The word is stored
-// after the item (release), so that whoever sees a count in the memory of a forked child finds its items there.
+// Ordering: the items have no atomics. Only the thread that holds the slot touches the magazines of its cell;
+// they come and go under the depot's mutex, and the slot passes from an ended thread to the next, or to who
+// empties its cell, under the registry's. So every hand that an item passes through is ordered by a mutex.
+// The word is stored after the item (release), so that whoever sees a count in the memory of a forked child
+// finds its items there.
 struct alignas(64) magazine {
     std::atomic<std::uint64_t> word = 0;
     std::uint32_t room = 0; // so many items may lie here: what it has of the cache's kept_count_max
@@ -57,8 +58,8 @@ struct alignas(64) magazine {
     void** items() noexcept { return reinterpret_cast<void**>(&home + 1); }
 };
 
-// What a thread has. Only `loaded` changes outside of the depot's lock, in one store: a fork finds each magazine in
-// one place.
+// What a thread has. Only `loaded` changes outside of the depot's lock, in one store: a fork finds each
+// magazine in one place.
 struct alignas(64) magazine_cell {
     std::atomic<magazine*> loaded;
     magazine* pair[2];
@@ -74,7 +75,8 @@ struct magazine_options {
     std::uint64_t kept_count_max = static_cast<std::uint64_t>(-1);
 };
 
-// Which items: what can be had while others work (this thread's, the depot's, those of ended threads), or all.
+// Which items: what can be had while others work (this thread's, the depot's, those of ended threads), or
+// all.
 enum class magazine_reach : std::uint8_t { quiet_threads, all };
 
 class magazine_cache {
@@ -95,8 +97,8 @@ public:
         from->word.store(word + magazine::one_taken, std::memory_order_relaxed);
         return item;
     }
-    // False: it would be more than kept_count_max, or no memory for a magazine. After a try_reserve() of as many
-    // items as there are, neither can be for lack of memory.
+    // False: it would be more than kept_count_max, or no memory for a magazine. After a try_reserve() of as
+    // many items as there are, neither can be for lack of memory.
     [[nodiscard]] bool try_put(void* item) noexcept {
         magazine* const to = own_magazine();
         const std::uint64_t word = to->word.load(std::memory_order_relaxed);
@@ -122,8 +124,9 @@ public:
         }
         attach(all);
     }
-    // The same by hand: a list of magazines to change at will, and to give back. kept counts them as gone meanwhile.
-    // nullptr also where the depot's lock was not free until the deadline (monotonic_ns), or is this thread's.
+    // The same by hand: a list of magazines to change at will, and to give back. kept counts them as gone
+    // meanwhile. nullptr also where the depot's lock was not free until the deadline (monotonic_ns), or is
+    // this thread's.
     [[nodiscard]] magazine* detach(magazine_reach reach, std::uint64_t deadline_ns = no_deadline) noexcept;
     void attach(magazine* all) noexcept;
     // Magazines that are not needed go upstream; all are needed for reserved_count items.
@@ -183,7 +186,8 @@ private:
     layout block_layout(std::uint64_t count, std::size_t head_bytes) const noexcept;
     void give_up(magazine_block* block) noexcept;
 
-    // By slot. Where a thread has none yet, and at slot 0, stands nobody_. nothing_ has neither items nor room.
+    // By slot. Where a thread has none yet, and at slot 0, stands nobody_. nothing_ has neither items nor
+    // room.
     std::atomic<magazine_cell*> cells_[thread_slot_count + 1];
     magazine nothing_;
     magazine_cell nobody_;

@@ -1,10 +1,12 @@
-// maybe_owned: text and spans that are borrowed from the input as long as nobody changes them, and owned from then on.
+// maybe_owned: text and spans that are borrowed from the input as long as nobody changes them, and owned from
+// then on.
 //
-// Use it where most of a result points into its input (tokens, fields of a document, configuration) and a few parts
-// had to be made: unescaped, joined, overridden. Where nothing is ever made std::string_view and std::span are
-// enough, and what these are given out as; for a value that many share until it is changed take cow.
-// Owns what it copied, in one block of a source; borrows all else, and the source. What is borrowed from, and the
-// source, outlive it.
+// Use it where most of a result points into its input (tokens, fields of a document, configuration) and a few
+// parts had to be made: unescaped, joined, overridden. Where nothing is ever made std::string_view and
+// std::span are enough, and what these are given out as; for a value that many share until it is changed take
+// cow.
+// Owns what it copied, in one block of a source; borrows all else, and the source. What is borrowed from, and
+// the source, outlive it.
 // Threads: compatible.
 // Cost: four words. As a view: two loads. Moving copies no elements.
 //

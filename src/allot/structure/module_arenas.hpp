@@ -1,16 +1,16 @@
 // module_arenas: an arena for each module (a plug-in, a shared library, a subsystem), released when it goes.
 //
-// Use it where parts of a program come and go at run time, and what they allocated must go with them, whether or
-// not they clean up. For memory of a request take arena or scratch; for numbers and limits of parts that stay
-// tagged_heap.
+// Use it where parts of a program come and go at run time, and what they allocated must go with them, whether
+// or not they clean up. For memory of a request take arena or scratch; for numbers and limits of parts that
+// stay tagged_heap.
 // A module is known by its name and by its key: the handle of dlopen, or the address of any object of it. Its
 // arena is released by close(), by a `membership` that ends (a static object of the plug-in: then dlclose
-// releases), or by the registry's own end. Who points into the arena from outside holds a lease: while there is
-// one, try_close() refuses, and an end that cannot be refused is fatal. A report says what was live.
-// The arenas and their code belong to whoever makes the registry: the host, not the plug-in.
+// releases), or by the registry's own end. Who points into the arena from outside holds a lease: while there
+// is one, try_close() refuses, and an end that cannot be refused is fatal. A report says what was live. The
+// arenas and their code belong to whoever makes the registry: the host, not the plug-in.
 // Owns its arenas; borrows upstream and observer. Outlives its memberships and leases.
-// Threads: any. Each arena is its module's: one thread at a time. Arenas are released, and the observer is told,
-// outside the lock. The registry is whole in the child of a fork.
+// Threads: any. Each arena is its module's: one thread at a time. Arenas are released, and the observer is
+// told, outside the lock. The registry is whole in the child of a fork.
 // Cost: a lock and a walk of the modules for each call; half a KiB a module.
 //
 //     module_arenas plugins({.name = "plugins"});
@@ -40,7 +40,8 @@ namespace allot {
 struct module_arenas_options {
     allot::name name = "modules";
     memory_source* upstream = nullptr; // borrowed, thread_safe; nullptr: default_source()
-    // Is told event::type::unbalanced of a module that goes with live blocks: what it did not give back itself.
+    // Is told event::type::unbalanced of a module that goes with live blocks: what it did not give back
+    // itself.
     allot::observer* observer = nullptr; // borrowed
 };
 
@@ -77,7 +78,8 @@ public:
     [[nodiscard]] arena* find(std::string_view name) const noexcept;
     [[nodiscard]] arena* find_by_key(const void* key) const noexcept;
 
-    // Destructors of the arena's objects run here, so call it before dlclose. An error: no such module, or leased.
+    // Destructors of the arena's objects run here, so call it before dlclose. An error: no such module, or
+    // leased.
     result<module_report> try_close(std::string_view name) noexcept;
     result<module_report> try_close_by_key(const void* key) noexcept;
 
@@ -110,9 +112,9 @@ private:
     std::uint64_t membership_count_ = 0;
 };
 
-// A module's tie to its arena: the end of this object closes the module, if nobody closed it before. As a static
-// object of a plug-in it makes dlclose release the arena: keep there what only data lives in, since of two static
-// objects the later one is destroyed first.
+// A module's tie to its arena: the end of this object closes the module, if nobody closed it before. As a
+// static object of a plug-in it makes dlclose release the arena: keep there what only data lives in, since of
+// two static objects the later one is destroyed first.
 class [[nodiscard]] module_arenas::membership {
 public:
     membership() noexcept = default; // of no module

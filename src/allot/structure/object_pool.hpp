@@ -1,15 +1,16 @@
 // object_pool: objects that come back clean and are handed out again, with what they hold.
 //
-// Use it for objects that are dear to make because they hold memory or state: buffers, parsers, containers. For
-// cheap ones take typed_pool, which constructs and destroys; across threads concurrent_object_pool; for ready
-// ones (strings, byte vectors, hash maps) ready_pools.
-// An object is made by its care (pooled.hpp), cleaned when it comes back, and then kept or, where the care or a
-// limit says so, discarded. The last one to come back is the next to go out.
+// Use it for objects that are dear to make because they hold memory or state: buffers, parsers, containers.
+// For cheap ones take typed_pool, which constructs and destroys; across threads concurrent_object_pool; for
+// ready ones (strings, byte vectors, hash maps) ready_pools.
+// An object is made by its care (pooled.hpp), cleaned when it comes back, and then kept or, where the care or
+// a limit says so, discarded. The last one to come back is the next to go out.
 // Owns its objects, which lie in slots of an upstream; what an object allocates for itself is its own affair.
 // Borrows upstream and observer. Outlives its handles.
 // Threads: compatible (one thread at a time).
-// Cost: acquire and give back of a string together 40 instructions and 2 ns, an eighth of making and destroying one of 256 bytes; several
-// out at once, where the list of kept ones is used, 9. 8 bytes an object.
+// Cost: acquire and give back of a string together 40 instructions and 2 ns, an eighth of making and
+// destroying one of 256 bytes; several out at once, where the list of kept ones is used, 9. 8 bytes an
+// object.
 //
 // Fatal, at level on and full:
 //     object_pool 'NAME': ADDRESS is no object that is out
@@ -76,8 +77,9 @@ public:
         return pooled<T>(*this, hand_out(from));
     }
 
-    // An object from elsewhere becomes the pool's: cleaned, and kept. False, where it is not worth keeping or has
-    // no room; the value is then as it was, unless the cleaner or the move threw. Throws: what moving a T throws.
+    // An object from elsewhere becomes the pool's: cleaned, and kept. False, where it is not worth keeping or
+    // has no room; the value is then as it was, unless the cleaner or the move threw. Throws: what moving a T
+    // throws.
     bool give(T&& value)
         requires std::move_constructible<T>;
     // So many kept ready, made now; within the limits. False: fewer could be had.
@@ -91,8 +93,8 @@ public:
 
     // Exact.
     object_counts counts() const noexcept;
-    // The objects' slots; live are those that are out, free are also those that are kept. What objects allocate
-    // for themselves is not here.
+    // The objects' slots; live are those that are out, free are also those that are kept. What objects
+    // allocate for themselves is not here.
     allot::usage usage() const noexcept;
     // What it goes by when it follows its demand: demand().target() is for objects kept and out together.
     const allot::demand& demand() const noexcept { return demand_; }
@@ -184,10 +186,10 @@ private:
     void destroy(node* away) noexcept;
     [[gnu::noinline]] void look() noexcept;
 
-    // existing == kept + out <= out_count_max_. While any is kept one may go out, so that acquiring asks for the
-    // limit only where it makes a new one; and existing changes only there and where one is destroyed.
-    // One object that goes and comes in turn is always newest_: then neither the list nor its count is written, each
-    // of which a processor would have to wait for.
+    // existing == kept + out <= out_count_max_. While any is kept one may go out, so that acquiring asks for
+    // the limit only where it makes a new one; and existing changes only there and where one is destroyed.
+    // One object that goes and comes in turn is always newest_: then neither the list nor its count is
+    // written, each of which a processor would have to wait for.
     node* newest_ = nullptr;
     node* listed_ = nullptr; // a stack: the older ones
     std::uint64_t listed_count_ = 0;

@@ -1,4 +1,5 @@
-// object_pool_inline: the slow paths of object_pool, which are templates as it is. Included by object_pool.hpp.
+// object_pool_inline: the slow paths of object_pool, which are templates as it is. Included by
+// object_pool.hpp.
 #pragma once
 
 #include <allot/structure/object_pool.hpp>

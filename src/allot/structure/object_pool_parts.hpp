@@ -1,6 +1,8 @@
-// object_pool_parts: what the pools of objects have in common: options, counts, the node of an object, cold paths.
+// object_pool_parts: what the pools of objects have in common: options, counts, the node of an object, cold
+// paths.
 //
-// Inner part of object_pool and concurrent_object_pool; of it object_pool_options and object_counts are for users.
+// Inner part of object_pool and concurrent_object_pool; of it object_pool_options and object_counts are for
+// users.
 // Owns nothing. Threads: values; the cold paths from any thread.
 #pragma once
 
@@ -46,7 +48,8 @@ struct object_counts {
 
 namespace detail {
 
-// An object and, before it, a word that says where it is: kept (the next one that is kept), out (the pool), gone.
+// An object and, before it, a word that says where it is: kept (the next one that is kept), out (the pool),
+// gone.
 template <class T>
 struct object_node {
     std::uintptr_t link;

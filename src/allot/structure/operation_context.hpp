@@ -1,18 +1,18 @@
-// operation_context: the memory of one operation: from an arena where there is one, else from the main allocator;
-// all of it goes at the operation's end.
+// operation_context: the memory of one operation: from an arena where there is one, else from the main
+// allocator; all of it goes at the operation's end.
 //
-// Use it in code that works with an arena and without: a primitive takes a memory_source, and whoever calls it
-// decides. Blocks that the arena refuses come from the main allocator, too, counted, and nobody need give them
-// back. Where there always is an arena take arena::scope; for temporaries of a thread take scratch.
-// A context of an operation that another one calls is made from the caller's context: both use the arena in turn,
-// the inner one's end or reset() leaves the caller's memory alone, and what the caller asks for while the inner
-// one is open comes from the main allocator, so that it does not end with the inner one.
+// Use it in code that works with an arena and without: a primitive takes a memory_source, and whoever calls
+// it decides. Blocks that the arena refuses come from the main allocator, too, counted, and nobody need give
+// them back. Where there always is an arena take arena::scope; for temporaries of a thread take scratch. A
+// context of an operation that another one calls is made from the caller's context: both use the arena in
+// turn, the inner one's end or reset() leaves the caller's memory alone, and what the caller asks for while
+// the inner one is open comes from the main allocator, so that it does not end with the inner one.
 // Owns its blocks; borrows the arena, the main allocator (upstream) and the caller's context. What else takes
 // from the arena must do so before the context begins or after it has ended.
 // Threads: thread-compatible. describe() from any.
-// Cost: over the arena a virtual call and the counting of a block; one from the main allocator has 32 bytes of
-// its own before it (more where it is aligned to more than 16). A reset is the arena's scope and one call upstream for each such
-// block that still lives.
+// Cost: over the arena a virtual call and the counting of a block; one from the main allocator has 32 bytes
+// of its own before it (more where it is aligned to more than 16). A reset is the arena's scope and one call
+// upstream for each such block that still lives.
 //
 //     void brighten(operation_context& caller) {
 //         operation_context own({.name = "brighten"}, caller);

@@ -1,16 +1,17 @@
 // pool: slots of one size and alignment, cut from slabs of an upstream; any may be given back at any time.
 //
-// Use it for many objects of one type that come and go singly. For objects that all go at once take arena; for
-// objects of one type, constructed and destroyed, typed_pool; across threads put synchronized_source over it.
+// Use it for many objects of one type that come and go singly. For objects that all go at once take arena;
+// for objects of one type, constructed and destroyed, typed_pool; across threads put synchronized_source over
+// it.
 // Owns its slabs: they go upstream by trim(), release() or with the pool. Borrows upstream and observer.
-// A freed slot is the next to be handed out. The first slab is taken at the first slot, and no slot is touched
-// before it is handed out. Without a bound the pool grows slab by slab, each twice as large as the one before.
-// As a memory_source it serves every layout that fits a slot, and refuses the others.
+// A freed slot is the next to be handed out. The first slab is taken at the first slot, and no slot is
+// touched before it is handed out. Without a bound the pool grows slab by slab, each twice as large as the
+// one before. As a memory_source it serves every layout that fits a slot, and refuses the others.
 // Threads: compatible (one thread at a time). describe() from any, see there.
-// Cost: a pair takes 8 instructions at level off, where the list of free slots lies in the slots, and 40 at level
-// on, where it lies beside them (4 bytes more per slot), each slot finds its slab by a table, and is looked at on
-// its way in and out. A slot's first time takes about 50. A slab takes 72 bytes for itself, at level on 200, from
-// 16 KiB on up to 584.
+// Cost: a pair takes 8 instructions at level off, where the list of free slots lies in the slots, and 40 at
+// level on, where it lies beside them (4 bytes more per slot), each slot finds its slab by a table, and is
+// looked at on its way in and out. A slot's first time takes about 50. A slab takes 72 bytes for itself, at
+// level on 200, from 16 KiB on up to 584.
 //
 // A slot counts as live with its whole size: what a smaller layout leaves unused is not slack.
 //
@@ -45,8 +46,8 @@
 
 namespace allot {
 
-// What a pool asks upstream for: bytes_min first, then the double each time, up to bytes_max. A slab holds one
-// slot at the least.
+// What a pool asks upstream for: bytes_min first, then the double each time, up to bytes_max. A slab holds
+// one slot at the least.
 struct slab_sizes {
     std::size_t bytes_min = kibibytes(4);
     std::size_t bytes_max = mebibytes(2); // huge pages, from default_source() and page_source
@@ -204,21 +205,22 @@ private:
     void publish() noexcept;
     void tell_client() noexcept;
 
-    // Every slot that was ever cut from a slab lives, is in a list, or is the newest free one; and a slot is cut only
-    // while none is free. So
+    // Every slot that was ever cut from a slab lives, is in a list, or is the newest free one; and a slot is
+    // cut only while none is free. So
     //     live + listed_count_ + (newest_ ? 1 : 0) == cut_count_,  live + freed_count_ == total,
-    // and the highest cut_count_ is the exact peak of live, at no cost. A slot that goes and comes at once moves
-    // one counter.
+    // and the highest cut_count_ is the exact peak of live, at no cost. A slot that goes and comes at once
+    // moves one counter.
     //
-    // The slot given back last waits by itself: most often it is the next to go out, and then no step waits for the
-    // one before. When another comes back it joins the others:
+    // The slot given back last waits by itself: most often it is the next to go out, and then no step waits
+    // for the one before. When another comes back it joins the others:
     //
-    // Level off: a list through the slots, over all slabs. Level on: each slab has its list, of indices beside
-    // its slots, where no use after free can damage it. A slab that was given a slot waits in waiting_ until its
-    // list is found empty. The link of a slot that lives, and of the newest, is live_slot.
+    // Level off: a list through the slots, over all slabs. Level on: each slab has its list, of indices
+    // beside its slots, where no use after free can damage it. A slab that was given a slot waits in waiting_
+    // until its list is found empty. The link of a slot that lives, and of the newest, is live_slot.
     //
-    // Addresses find their slab by map_: its place for a granule (a power of two of bytes, so small that a slab takes
-    // several) names the slab that has most of it. Where that is wrong, or granules share a place, a binary search answers.
+    // Addresses find their slab by map_: its place for a granule (a power of two of bytes, so small that a
+    // slab takes several) names the slab that has most of it. Where that is wrong, or granules share a place,
+    // a binary search answers.
     std::byte* newest_ = nullptr;
     detail::free_slot* free_ = nullptr;                  // level off
     index* newest_link_ = nullptr;                       // level on, as all to map_shift_

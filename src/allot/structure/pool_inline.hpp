@@ -40,8 +40,9 @@ inline void* pool::try_allocate() noexcept {
     return slot;
 }
 
-// Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the quotient, and
-// its low half is below the reciprocal where the division leaves no rest. No address outside has a number < cut.
+// Lemire, Kaser, Kurz: Faster remainder by direct computation (2019): the product's high half is the
+// quotient, and its low half is below the reciprocal where the division leaves no rest. No address outside
+// has a number < cut.
 inline std::uint64_t pool::slot_number(const void* slot, const detail::pool_slab& home) const noexcept {
     const std::uint64_t offset =
         reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(home.base);

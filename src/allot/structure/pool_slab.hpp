@@ -1,4 +1,5 @@
-// pool_slab: what a pool keeps of each of its slabs, and how it finds the slab of an address. Inner part of pool.
+// pool_slab: what a pool keeps of each of its slabs, and how it finds the slab of an address. Inner part of
+// pool.
 //
 // Owns nothing: the pool owns the slab's block.
 // Threads: the pool's.
@@ -11,8 +12,8 @@
 
 namespace allot::detail {
 
-// Lies beside the slabs, not in them: the heads of large blocks share cache sets, and a slab of slots alone fills
-// whole pages.
+// Lies beside the slabs, not in them: the heads of large blocks share cache sets, and a slab of slots alone
+// fills whole pages.
 struct pool_slab {
     std::byte* base = nullptr;
     std::uint32_t* links =

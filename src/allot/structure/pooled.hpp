@@ -30,8 +30,8 @@ struct object_care {
     {
         return T();
     }
-    // Afterwards the object is as good as new but for the memory that it holds. An object whose cleaner throws
-    // is discarded.
+    // Afterwards the object is as good as new but for the memory that it holds. An object whose cleaner
+    // throws is discarded.
     void clean(T& used) const {
         if constexpr (requires { used.clear(); })
             used.clear();
@@ -115,8 +115,8 @@ public:
     void give_back() noexcept {
         if (object_) home_->take_back(std::exchange(object_, nullptr));
     }
-    // The object's value, which is the caller's own from here on; the handle is empty, and the pool's books say
-    // `taken`. Expects: not empty. Throws: what moving a T throws; then the handle still has it.
+    // The object's value, which is the caller's own from here on; the handle is empty, and the pool's books
+    // say `taken`. Expects: not empty. Throws: what moving a T throws; then the handle still has it.
     [[nodiscard]] T take()
         requires std::move_constructible<T>
     {

@@ -1,14 +1,15 @@
 // ready_pools: pools of strings, byte vectors and hash maps, ready to use.
 //
-// Use them where code makes one of these, fills it and drops it again and again. For other objects take object_pool
-// with a care of your own; for memory without an object in it, buffer pools.
+// Use them where code makes one of these, fills it and drops it again and again. For other objects take
+// object_pool with a care of your own; for memory without an object in it, buffer pools.
 //     string_pool        std::string of 256 bytes or more, 1,000 kept
 //     byte_vector_pool   std::vector<std::byte> of 1,024 bytes or more, 500 kept
 //     hash_map_pool      std::pmr::unordered_map with room for 32 entries or more, 100 kept
-// All come back empty with their capacity. One that has grown beyond four times the pool's measure (64 at least) is discarded, and
-// so is one whose capacity was moved away. By default they trim themselves by their demand (`follows_demand`).
-// Owns its objects; strings and byte vectors take their own memory from the heap, hash maps theirs from the pool:
-// their nodes from slots, so that filling one again allocates nothing.
+// All come back empty with their capacity. One that has grown beyond four times the pool's measure (64 at
+// least) is discarded, and so is one whose capacity was moved away. By default they trim themselves by their
+// demand (`follows_demand`).
+// Owns its objects; strings and byte vectors take their own memory from the heap, hash maps theirs from the
+// pool: their nodes from slots, so that filling one again allocates nothing.
 // Threads: compatible. ready_pools gives each task three of its own.
 // Cost: object_pool's.
 //
@@ -158,8 +159,8 @@ public:
     }
 
 private:
-    // An entry, its hash and the next node: what libstdc++'s nodes are, and libc++'s. Where one does not fit, its
-    // memory comes from upstream, singly.
+    // An entry, its hash and the next node: what libstdc++'s nodes are, and libc++'s. Where one does not fit,
+    // its memory comes from upstream, singly.
     static constexpr layout node_layout{.size = sizeof(std::pair<const Key, Value>) + 2 * sizeof(void*),
                                         .align = alignof(std::pair<const Key, Value>)};
 };

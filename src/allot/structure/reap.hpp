@@ -1,14 +1,16 @@
 // reap: an arena that uses again the room of each block that is given back; all goes at once all the same.
 //
-// Use it for what dies together but for a good part of it that dies before: a tree under rewriting, a cache of an
-// operation. Where hardly anything is given back, or where you need marks and scopes, take arena; for one size
-// pool; for blocks that outlive each other in no order malloc_source.
-// Blocks of up to 512 bytes are rounded up to 16 and wait in a list of their size when they are given back; larger
-// ones, and those aligned to more than 16, are the arena's: its newest has its room back, others wait for the reset.
+// Use it for what dies together but for a good part of it that dies before: a tree under rewriting, a cache
+// of an operation. Where hardly anything is given back, or where you need marks and scopes, take arena; for
+// one size pool; for blocks that outlive each other in no order malloc_source.
+// Blocks of up to 512 bytes are rounded up to 16 and wait in a list of their size when they are given back;
+// larger ones, and those aligned to more than 16, are the arena's: its newest has its room back, others wait
+// for the reset.
 // Owns its chunks, borrows upstream.
 // Threads: thread-compatible. describe() from any.
-// Cost: a block from a list is cheaper than one from the arena, and giving it back cheaper than to the arena. On
-// CPython's nodes with 30 % given back it holds 1.4 times what lives, where the arena holds 1.9 (docs/design/002-reap.md).
+// Cost: a block from a list is cheaper than one from the arena, and giving it back cheaper than to the arena.
+// On CPython's nodes with 30 % given back it holds 1.4 times what lives, where the arena holds 1.9
+// (docs/design/002-reap.md).
 //
 //     reap tree({.name = "tree"});
 //     void* first = tree.allocate(40);

@@ -6,13 +6,15 @@
 // of its own from an arena_pool there.
 // A thread has a few arenas. A scope takes another one than the scope around it, and none that is named as a
 // conflict: name every scratch that the operation allocates from while its own scope is open ("beside").
-// What an outer scope asks for while a newer one is open on its arena would die with the newer: that is fatal.
+// What an outer scope asks for while a newer one is open on its arena would die with the newer: that is
+// fatal.
 // Owns the threads' arenas, which take chunks from a borrowed upstream. An arena whose outermost scope ends
 // keeps retain_bytes_max at most; a thread's arenas are continued by a later thread.
-// Threads: a scratch is its thread's own; scratch_arenas may be used from any. A thread that ends with a scope
-// open leaves its arenas aside for good. A child of fork has its own thread's arenas, and open scopes.
-// Cost, in instructions at level on: a scope 400, most of them the arena's reset, and no memory once its arena is
-// warm; an allocation 5 over the arena's. A thread's arenas are 1.7 KiB and no chunk before the first allocation.
+// Threads: a scratch is its thread's own; scratch_arenas may be used from any. A thread that ends with a
+// scope open leaves its arenas aside for good. A child of fork has its own thread's arenas, and open scopes.
+// Cost, in instructions at level on: a scope 400, most of them the arena's reset, and no memory once its
+// arena is warm; an allocation 5 over the arena's. A thread's arenas are 1.7 KiB and no chunk before the
+// first allocation.
 //
 //     std::string_view shout(std::string_view text, scratch& out) {
 //         auto work = scratch::beside(out);
@@ -139,7 +141,8 @@ public:
     explicit scratch(scratch_arenas& of) : scratch(of, {}) {}
     ~scratch() override;
 
-    // A scope of the default arenas on none of those that the conflicts (scratches, or their arenas) stand on.
+    // A scope of the default arenas on none of those that the conflicts (scratches, or their arenas) stand
+    // on.
     template <std::derived_from<memory_source>... Conflicts>
     [[nodiscard]] static scratch beside(const Conflicts&... conflicts) {
         return default_scratch().open(conflicts...);

@@ -1,9 +1,9 @@
 // simd_kernels: the loops behind simd_text, once for each kind of processor. Inner part.
 //
-// A set of functions for one target; the best that the processor can run is chosen at the first call. Built with
-// Highway where its headers are found (no library to link), else the one set is plain C++.
-// Exact functions read no byte outside the text. Batch functions read up to 63 bytes behind the last text, which the
-// batch owns.
+// A set of functions for one target; the best that the processor can run is chosen at the first call. Built
+// with Highway where its headers are found (no library to link), else the one set is plain C++. Exact
+// functions read no byte outside the text. Batch functions read up to 63 bytes behind the last text, which
+// the batch owns.
 // Threads: any.
 //
 //     const detail::simd_kernels& loops = detail::chosen_simd_kernels();

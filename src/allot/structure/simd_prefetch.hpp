@@ -1,12 +1,13 @@
 // simd_prefetch: a loop over items that point elsewhere, with what they point at on its way beforehand.
 //
-// Use it where the items' targets lie scattered in more memory than the caches hold and the work on each is short:
-// texts of std::string, nodes behind pointers. Not where the targets lie side by side (a text_batch): the processor
-// fetches those itself. Measure: where the work on an item takes longer than a miss, nothing is gained.
-// It is the target that is fetched, the address that target_of answers, not the item that holds the address.
+// Use it where the items' targets lie scattered in more memory than the caches hold and the work on each is
+// short: texts of std::string, nodes behind pointers. Not where the targets lie side by side (a text_batch):
+// the processor fetches those itself. Measure: where the work on an item takes longer than a miss, nothing is
+// gained. It is the target that is fetched, the address that target_of answers, not the item that holds the
+// address.
 // Owns nothing.
-// Threads: as the body. Each thread that takes a part of the items calls it for its part: the distance is in items of
-// that part.
+// Threads: as the body. Each thread that takes a part of the items calls it for its part: the distance is in
+// items of that part.
 // Cost: one call of target_of and one prefetch for each item.
 //
 //     std::vector<std::string> names = …;

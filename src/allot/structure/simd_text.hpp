@@ -1,10 +1,11 @@
 // simd_text: the same question to many texts: which are equal, which contain, how many of a character.
 //
-// Use it to filter lists of names, paths, lines; with a text_batch where the same list is asked more than once. For one
-// look-up among many texts take a hash table; for one short text std::string_view::find is as good.
-// A text_batch owns its texts, one behind the other in an aligned buffer, so that a loop never chases pointers; borrows
-// its source. The functions over views own nothing, and read no byte outside the texts.
-// The best loop for the processor is chosen at the first call (Highway; plain C++ where allot was built without it).
+// Use it to filter lists of names, paths, lines; with a text_batch where the same list is asked more than
+// once. For one look-up among many texts take a hash table; for one short text std::string_view::find is as
+// good. A text_batch owns its texts, one behind the other in an aligned buffer, so that a loop never chases
+// pointers; borrows its source. The functions over views own nothing, and read no byte outside the texts. The
+// best loop for the processor is chosen at the first call (Highway; plain C++ where allot was built without
+// it).
 // Threads: functions: any. A batch: compatible.
 // Cost: see docs/numbers.md. A batch takes 4 bytes for each text beside its bytes, and holds less than 4 GiB.
 // Bytes are compared, not characters: UTF-8 works, letters of another case are others.

@@ -8,7 +8,8 @@
 //
 //     rows[3].get<"x">() += 1;
 //     std::ranges::sort(rows, {}, [](const auto& row) { return row.template get<"x">(); });
-//     std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.get<"x">() < b.get<"x">(); });
+//     std::sort(rows.begin(), rows.end(),
+//               [](const auto& a, const auto& b) { return a.get<"x">() < b.get<"x">(); });
 #pragma once
 
 #include <allot/structure/soa_column.hpp>

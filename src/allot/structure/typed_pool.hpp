@@ -1,7 +1,7 @@
 // typed_pool: a pool that constructs and destroys objects of one type.
 //
-// Use it for objects of one type that come and go singly. For slots without a type take pool; for handles that
-// survive a growing store take slot_map; for objects that all go at once take arena.
+// Use it for objects of one type that come and go singly. For slots without a type take pool; for handles
+// that survive a growing store take slot_map; for objects that all go at once take arena.
 // Owns its pool; see there for what is borrowed, for the fatal lines and for growth. It does not destroy what
 // still lives when it dies: that is a leak, and the observer is told.
 // Threads: compatible (one thread at a time).

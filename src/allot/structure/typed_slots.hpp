@@ -15,7 +15,8 @@
 
 namespace allot::detail {
 
-// "session" of "… type_name() [with T = net::session; …]": the last part of the name, template arguments whole.
+// "session" of "… type_name() [with T = net::session; …]": the last part of the name, template arguments
+// whole.
 constexpr std::string_view last_part(std::string_view type) noexcept {
     std::size_t depth = 0;
     for (std::size_t i = type.size(); i-- != 0;) {
