@@ -1,9 +1,10 @@
-// Bump allocation by ours, std::pmr's, foonathan's and LLVM's arena, and malloc, on recorded and made-up
+// Bump allocation by ours, std::pmr's, foonathan's, LLVM's and protobuf's arena, and malloc, on recorded and made-up
 // requests. An iteration is one allocation, the reset's share included. Every block is aligned to 8, as
 // CPython's arena does, and its first 8 bytes are written.
 // Unfair to std::pmr: it gets a first buffer as large as the largest lifetime, so that its release() keeps
 // memory; without one it would go to malloc at each reset. Unfair to LLVM: its Reset() keeps the first slab
-// (1 MiB) alone. Unfair to malloc: it serves blocks that could be freed one by one. Unfair to ours: it
+// (1 MiB) alone. Unfair to protobuf: its arena serves many threads, and looks for the thread's part at each block; it
+// gets a first buffer as std::pmr does. Unfair to malloc: it serves blocks that could be freed one by one. Unfair to ours: it
 // counts bytes and blocks, checks its limit, and has a name; none of the others does. `cold` keeps chunks for the next
 // arena as malloc does for the peers'; `growing` gives the process nothing that it had before.
 #include <allot/source/chunk_cache_source.hpp>
@@ -28,6 +29,9 @@
 #endif
 #ifdef ALLOT_HAS_LLVM
 #    include <llvm/Support/Allocator.h>
+#endif
+#ifdef ALLOT_HAS_PROTOBUF
+#    include <google/protobuf/arena.h>
 #endif
 
 namespace {
@@ -150,6 +154,26 @@ struct by_foonathan {
 struct by_llvm {
     llvm::BumpPtrAllocatorImpl<llvm::MallocAllocator, 1 << 20, 1 << 20> arena;
     void* take(std::size_t size) { return arena.Allocate(size, align); }
+    void reset() { arena.Reset(); }
+};
+#endif
+
+#ifdef ALLOT_HAS_PROTOBUF
+struct by_protobuf_cold {
+    google::protobuf::Arena arena;
+    void* take(std::size_t size) { return google::protobuf::Arena::CreateArray<char>(&arena, size); }
+};
+
+struct by_protobuf {
+    static google::protobuf::ArenaOptions beginning_in(std::vector<char>& buffer) {
+        google::protobuf::ArenaOptions how;
+        how.initial_block = buffer.data();
+        how.initial_block_size = buffer.size();
+        return how;
+    }
+    std::vector<char> buffer = std::vector<char>(lifetime_bytes_max);
+    google::protobuf::Arena arena{beginning_in(buffer)};
+    void* take(std::size_t size) { return google::protobuf::Arena::CreateArray<char>(&arena, size); }
     void reset() { arena.Reset(); }
 };
 #endif
@@ -315,6 +339,11 @@ int main(int argc, char** argv) {
     add<by_llvm>("llvm");
     add_cold<by_llvm>("llvm");
     add_fresh<by_llvm>("llvm");
+#endif
+#ifdef ALLOT_HAS_PROTOBUF
+    add<by_protobuf>("protobuf");
+    add_cold<by_protobuf_cold>("protobuf");
+    add_fresh<by_protobuf_cold>("protobuf");
 #endif
     benchmark::RegisterBenchmark("arena/scope/threads:1/allot", scope);
     const std::string by_pmr = "arena/through std::pmr::memory_resource/threads:1/";

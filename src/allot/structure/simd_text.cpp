@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <allot/structure/simd_kernels.hpp>
 #include <allot/structure/simd_text.hpp>
 #include <limits>
@@ -45,6 +46,26 @@ void expect_room(std::size_t answers, std::size_t texts) noexcept {
     ALLOT_EXPECT(answers >= texts, "simd_text: ", answers, " answers for ", texts, " texts");
 }
 
+// In pieces of texts, whose answers for one wanted text stay in the first-level cache.
+// match(first, count, wanted, hits) answers for one of them.
+template <class Match>
+std::uint64_t match_any(std::size_t count, std::span<const std::string_view> wanted, std::span<bool> hits,
+                        Match match) noexcept {
+    constexpr std::size_t piece = 1024;
+    bool answers[piece];
+    std::uint64_t hit_count = 0;
+    for (std::size_t first = 0; first < count; first += piece) {
+        const std::size_t here = std::min(piece, count - first);
+        bool* const into = hits.data() + first;
+        std::fill_n(into, here, false);
+        for (const std::string_view each : wanted)
+            if (match(first, here, each, answers) != 0)
+                for (std::size_t i = 0; i != here; ++i) into[i] |= answers[i];
+        hit_count += static_cast<std::uint64_t>(std::count(into, into + here, true));
+    }
+    return hit_count;
+}
+
 // A pattern of no bytes is everywhere.
 std::uint64_t all_hit(std::span<bool> hits, std::size_t count) noexcept {
     std::fill_n(hits.begin(), count, true);
@@ -78,6 +99,26 @@ std::uint64_t simd_match_each(std::span<const std::string_view> texts, std::stri
                               std::span<bool> hits) noexcept {
     expect_room(hits.size(), texts.size());
     return chosen_simd_kernels().match_views(texts, wanted, hits.data());
+}
+
+std::uint64_t simd_match_any_each(const text_batch& texts, std::span<const std::string_view> wanted,
+                                  std::span<bool> hits) noexcept {
+    expect_room(hits.size(), texts.size());
+    return match_any(texts.size(), wanted, hits,
+                     [&](std::size_t first, std::size_t count, std::string_view each, bool* answers) {
+                         return chosen_simd_kernels().match_batch(
+                             {.bytes = texts.bytes(), .begins = texts.begins() + first, .count = count}, each,
+                             answers);
+                     });
+}
+
+std::uint64_t simd_match_any_each(std::span<const std::string_view> texts,
+                                  std::span<const std::string_view> wanted, std::span<bool> hits) noexcept {
+    expect_room(hits.size(), texts.size());
+    return match_any(texts.size(), wanted, hits,
+                     [&](std::size_t first, std::size_t count, std::string_view each, bool* answers) {
+                         return chosen_simd_kernels().match_views(texts.subspan(first, count), each, answers);
+                     });
 }
 
 std::uint64_t simd_contains_each(const text_batch& texts, std::string_view pattern,

@@ -18,6 +18,8 @@
 //     bool hits[3];
 //     assert(simd_contains_each(paths, "usr", hits) == 2 && hits[1] && !hits[2]);
 //     assert(simd_match_each(paths, "/etc", hits) == 1 && hits[2]);
+//     const std::string_view either[] = {"/etc", "/usr/lib", "/opt"};
+//     assert(simd_match_any_each(paths, either, hits) == 2 && !hits[0]);
 //     std::uint32_t counts[3];
 //     assert(simd_count_each(paths, '/', counts) == 5 && counts[2] == 1);
 //     assert(simd_find("/usr/include", "include") == 5 && simd_contains(paths[1], "lib"));
@@ -76,6 +78,12 @@ std::uint64_t simd_match_each(const text_batch& texts, std::string_view wanted,
                               std::span<bool> hits) noexcept;
 std::uint64_t simd_match_each(std::span<const std::string_view> texts, std::string_view wanted,
                               std::span<bool> hits) noexcept;
+// Whether a text equals any of these. For a handful: each of them costs a look at all texts; for many take a hash
+// table of them.
+std::uint64_t simd_match_any_each(const text_batch& texts, std::span<const std::string_view> wanted,
+                                  std::span<bool> hits) noexcept;
+std::uint64_t simd_match_any_each(std::span<const std::string_view> texts,
+                                  std::span<const std::string_view> wanted, std::span<bool> hits) noexcept;
 std::uint64_t simd_contains_each(const text_batch& texts, std::string_view pattern,
                                  std::span<bool> hits) noexcept;
 std::uint64_t simd_contains_each(std::span<const std::string_view> texts, std::string_view pattern,

@@ -14,6 +14,8 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace {
@@ -101,6 +103,18 @@ void add_texts() {
         [=](corpus& of) { return each_string(of, [&](std::string_view text) { return text == wanted; }); });
     add("match", "scalar", [=](corpus& of) {
         return each_string(of, [&](std::string_view text) { return equal_bytes(text, wanted); });
+    });
+    static const std::vector<std::string_view> either(corpus::shared().views.begin() + 4711,
+                                                      corpus::shared().views.begin() + 4719);
+    add("match any of 8", "allot",
+        [](corpus& of) { return allot::simd_match_any_each(of.batch, either, of.all_hits()); });
+    add("match any of 8", "std::find", [](corpus& of) {
+        return each_string(
+            of, [&](std::string_view text) { return std::ranges::find(either, text) != either.end(); });
+    });
+    static const std::unordered_set<std::string_view> table(either.begin(), either.end());
+    add("match any of 8", "std::unordered_set", [](corpus& of) {
+        return each_string(of, [&](std::string_view text) { return table.contains(text); });
     });
     add("count", "allot", [](corpus& of) { return allot::simd_count_each(of.batch, '/', of.counts); });
     add("count", "views", [](corpus& of) { return allot::simd_count_each(of.views, '/', of.counts); });

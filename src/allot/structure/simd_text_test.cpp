@@ -66,6 +66,8 @@ TEST(simd_text, asks_many_texts_at_once) {
     bool hits[3];
     EXPECT_TRUE(simd_contains_each(paths, "usr", hits) == 2 && hits[1] && !hits[2]);
     EXPECT_TRUE(simd_match_each(paths, "/etc", hits) == 1 && hits[2]);
+    const std::string_view either[] = {"/etc", "/usr/lib", "/opt"};
+    EXPECT_TRUE(simd_match_any_each(paths, either, hits) == 2 && !hits[0]);
     std::uint32_t counts[3];
     EXPECT_TRUE(simd_count_each(paths, '/', counts) == 5 && counts[2] == 1);
     EXPECT_TRUE(simd_find("/usr/include", "include") == 5 && simd_contains(paths[1], "lib"));
@@ -110,6 +112,35 @@ TEST(simd_text, finds_what_std_search_finds_at_every_offset_and_page_end) { // B
                 std::copy(with.begin(), with.end(), page.last(200));
                 ASSERT_EQ(loops->find(page.last(200), 200, pattern.data(), pattern_length), offset);
             }
+        }
+    }
+}
+
+TEST(simd_text, knows_the_texts_that_equal_any_of_several) {
+    texts_of_seed make(3);
+    for (const std::size_t count : {0u, 1u, 5u, 1023u, 1024u, 1025u, 3000u}) { // around the pieces
+        text_batch batch;
+        for (std::size_t i = 0; i != count; ++i) batch.push_back(make(make.below(5)));
+        std::vector<std::string_view> views;
+        for (std::size_t i = 0; i != count; ++i) views.push_back(batch[i]);
+        for (const std::size_t wanted_count : {0u, 1u, 2u, 7u}) {
+            std::vector<std::string> texts; // some twice, some of no bytes
+            for (std::size_t i = 0; i != wanted_count; ++i) texts.push_back(make(make.below(5)));
+            const std::vector<std::string_view> wanted(texts.begin(), texts.end());
+            const auto hits = std::make_unique<bool[]>(count + 1);
+            const auto also = std::make_unique<bool[]>(count + 1);
+            hits[count] = also[count] = true; // not ours to write
+            const std::uint64_t found = simd_match_any_each(batch, wanted, {hits.get(), count});
+            EXPECT_EQ(simd_match_any_each(views, wanted, {also.get(), count}), found);
+            std::uint64_t truth = 0;
+            for (std::size_t i = 0; i != count; ++i) {
+                const bool hit = std::ranges::find(wanted, views[i]) != wanted.end();
+                truth += hit;
+                ASSERT_EQ(hits[i], hit) << i;
+                ASSERT_EQ(also[i], hit) << i;
+            }
+            EXPECT_EQ(found, truth);
+            EXPECT_TRUE(hits[count] && also[count]);
         }
     }
 }
