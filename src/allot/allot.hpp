@@ -36,8 +36,9 @@
 #include <allot/document/json_writer.hpp>
 #include <allot/document/path.hpp>
 #include <allot/document/path_access.hpp>
-#include <allot/document/text_sink.hpp>
+#include <allot/document/saved_document.hpp>
 #include <allot/document/template_cache.hpp>
+#include <allot/document/text_sink.hpp>
 #include <allot/document/value.hpp>
 #include <allot/document/xml.hpp>
 #include <allot/document/xml_json.hpp>
