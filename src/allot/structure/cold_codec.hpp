@@ -69,8 +69,8 @@ private:
 
     cold_memory& memory_; // borrowed
     cold_codec codec_;
-    int level_;
-    std::size_t block_bytes_max_;
+    [[maybe_unused]] int level_; // these two: without zstd and lz4 nobody asks
+    [[maybe_unused]] std::size_t block_bytes_max_;
     void* packing_ = nullptr;   // its block, which begins with the codec's context
     void* unpacking_ = nullptr; // zstd's
 };
