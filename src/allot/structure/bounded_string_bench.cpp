@@ -36,38 +36,34 @@ struct with_pmr {
     void end() { memory.release(); }
 };
 
-template <class With>
-void grow(benchmark::State& state, With& with) { // to 200 bytes
+// One text per iteration; all end together when there are text_count. The first round is not counted.
+template <class With, class Fill>
+void texts_of(benchmark::State& state, With& with, Fill fill) {
     std::vector<typename With::text> texts;
     texts.reserve(text_count);
-    std::size_t at = 0;
-    for (auto _ : state) { // one text
+    const auto step = [&] {
         typename With::text& one = texts.emplace_back(with.make());
-        for (int i = 0; i != 20; ++i) one.append(piece);
+        fill(one);
         benchmark::DoNotOptimize(one.data());
-        if (++at == text_count) {
+        if (texts.size() == text_count) {
             texts.clear();
             with.end();
-            at = 0;
         }
-    }
+    };
+    for (std::size_t i = 0; i != text_count; ++i) step();
+    for (auto _ : state) step();
+}
+
+template <class With>
+void grow(benchmark::State& state, With& with) { // to 200 bytes
+    texts_of(state, with, [](auto& text) {
+        for (int i = 0; i != 20; ++i) text.append(piece);
+    });
 }
 
 template <class With>
 void build(benchmark::State& state, With& with) {
-    std::vector<typename With::text> texts;
-    texts.reserve(text_count);
-    std::size_t at = 0;
-    for (auto _ : state) {
-        typename With::text& one = texts.emplace_back(with.make());
-        one.append(whole);
-        benchmark::DoNotOptimize(one.data());
-        if (++at == text_count) {
-            texts.clear();
-            with.end();
-            at = 0;
-        }
-    }
+    texts_of(state, with, [](auto& text) { text.append(whole); });
 }
 
 template <class With>

@@ -196,6 +196,8 @@ TEST(tiered_pool, warns_once_for_each_crossing_of_its_mark) {
     }
     EXPECT_EQ(told.all.size(), 1);
     fall_to(78); // an eighth below the mark
+    grow_to(89);
+    EXPECT_EQ(told.all.size(), 1);
     grow_to(90);
     EXPECT_EQ(told.all.size(), 2);
     fall_to(0);
