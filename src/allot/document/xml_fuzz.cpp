@@ -21,8 +21,17 @@ void need(bool holds) {
 }
 
 #if ALLOT_HAS_PUGIXML
+// It keeps the line ends of instructions as they are.
+std::string with_plain_line_ends(std::string text) {
+    for (std::size_t at = 0; (at = text.find('\r', at)) != text.npos;)
+        text.replace(at, at + 1 < text.size() && text[at + 1] == '\n' ? 2 : 1, "\n");
+    return text;
+}
+
 void need_same(value ours, pugi::xml_node theirs) { // recurs, at most 1024 deep
     need(ours.key() == theirs.name());
+    if (ours.type() == value_type::instruction)
+        return need(ours.as_text() == with_plain_line_ends(theirs.value()));
     if (!ours.is_element()) return need(ours.as_text() == theirs.value());
     pugi::xml_attribute attribute = theirs.first_attribute();
     for (const value each : ours.attributes()) {
