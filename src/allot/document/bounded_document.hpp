@@ -1,19 +1,20 @@
 // bounded_document: a document whose whole memory is reserved at its start, and never grows.
 //
-// Use it for what runs for long and may not run away: an agent's memory, a session, an editor's model. Where memory may
-// grow take document; a document with limit_bytes has a limit, but takes memory as it goes.
-// Owns a tiered_pool, an interner that takes its memory from it up to keys_bytes_max, and a document over both.
-// Borrows upstream and observer. After its constructor nothing is asked of upstream, whatever is edited, and nothing of
-// the system: slots are touched when they are first used.
-// When a tier of the pool is filled to warn_percent the observer is told, with the tier's name ("NAME/256"). When it is
-// full the next larger one serves, by policy; then edits answer false, the tree is as it was, and last_refusal() says
-// which tier, how much was asked and how much there is. A container or text is one block: none is larger than the
-// largest tier (about 65,500 children, or a text of 1 MiB, with the default ones).
-// Prints nothing. End snapshots, and give back what was taken from pool(), before the end: what is missing then is told
-// by close() and to the observer.
+// Use it for what runs for long and may not run away: an agent's memory, a session, an editor's model. Where
+// memory may grow take document; a document with limit_bytes has a limit, but takes memory as it goes.
+// Owns a tiered_pool, an interner that takes from it up to keys_bytes_max, and a document over both.
+// Borrows upstream and observer. After its constructor nothing is asked of upstream, whatever is edited, and
+// nothing of the system: slots are touched when they are first used.
+// When a tier of the pool is filled to warn_percent the observer is told, with the tier's name ("NAME/256").
+// When it is full the next larger one serves, by policy; then edits answer false, the tree is as it was, and
+// last_refusal() says which tier, how much was asked and how much there is. A container or text is one block:
+// none is larger than the largest tier (about 65,500 children, or a text of 1 MiB, with the default ones).
+// Prints nothing. End snapshots, and give back what was taken from pool(), before the end: what is missing
+// then is told by close() and to the observer.
 // Threads: compatible; describe() of the pool from any.
-// Cost: document's, and a slot for each block: see numbers().slack_bytes. The default tiers take 90 MiB of addresses;
-// tiers of 64 KiB together work as well. Keys come in blocks of up to 4,160 bytes, about 10 KiB for the first one.
+// Cost: document's, and a slot for each block: see numbers().slack_bytes. The default tiers take 90 MiB of
+// addresses; tiers of 100 KiB together work as well. Keys come in blocks of up to 4,160 bytes, about 10 KiB
+// for the first one.
 //
 //     constexpr size_tier tiers[] = {{32, 512}, {80, 256}, {272, 64}, {1'040, 16}, {4'160, 8}};
 //     bounded_document memory({.name = "agent", .tiers = tiers, .keys_bytes_max = kibibytes(32)});
@@ -36,8 +37,9 @@
 
 namespace allot {
 
-// 88 MiB, and 2 for their states. Each size is a power of two and what stands before it in a document's blocks (the
-// head of a container's cells, of a text, of an interner's block), in steps of 2 where most blocks are.
+// 88 MiB, and 2 for their states. Each size is a power of two and what stands before it in a document's
+// blocks (the head of a container's cells, of a text, of an interner's block), in steps of 2 where most
+// blocks are.
 inline constexpr std::array<size_tier, 12> document_size_tiers{{{32, 262'144},
                                                                 {80, 131'072},
                                                                 {144, 65'536},
@@ -112,8 +114,9 @@ public:
     [[nodiscard]] bool set_root(const content& what) noexcept { return tree_.set_root(what); }
     [[nodiscard]] document snapshot() noexcept { return tree_.snapshot(); }
     const interner& keys() const noexcept { return keys_; }
-    // Replaces the tree by a JSON text's, with nothing from upstream or the system; an error leaves it as it was: a wrong
-    // text, one above json_bytes_max, a full tier. The old tree lives until the new one is whole.
+    // Replaces the tree by a JSON text's, with nothing from upstream or the system; an error leaves it as it
+    // was: a wrong text, one above json_bytes_max, a full tier. The old tree lives until the new one is
+    // whole.
     result<void> read_json(std::string_view text) noexcept;
     // For what lives beside the tree within the same bounds: bounded_string, std::pmr containers.
     tiered_pool& pool() noexcept { return pool_; }
@@ -125,8 +128,9 @@ public:
     // Aborts where an invariant does not hold. Cost: O(values + keys + slots).
     void check() const noexcept;
 
-    // Ends tree and keys. An error names every owner that still has a part of the pool, and each tier that is not
-    // whole; all the same everything that can go has gone, and the document is empty and may be used again.
+    // Ends tree and keys. An error names every owner that still has a part of the pool, and each tier that is
+    // not whole; all the same everything that can go has gone, and the document is empty and may be used
+    // again.
     result<void> close() noexcept;
 
 private:

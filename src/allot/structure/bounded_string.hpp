@@ -1,21 +1,22 @@
 // bounded_string: a text in a slot of a tiered_pool, that moves up to a larger tier when it outgrows its own.
 //
-// Use it for texts whose memory was reserved before: of an agent, a session, an editor. For bytes over any source take
-// buffer; for text that std must hold, std::pmr::string over a tiered_pool; for texts that repeat, an interner.
-// Owns its slot; borrows its pool. Nobody else keeps the address of the bytes: name a text by its bounded_string, which
-// stays where it is when the bytes move.
-// capacity() is exact: so many characters fit without another slot, the zero behind them not counted (a slot of 16
-// bytes holds 15). No text is ever cut: what does not fit moves, or is refused and the old text stays whole. The
-// longest text has pool.size_max() - 1 characters.
+// Use it for texts whose memory was reserved before: of an agent, a session, an editor. For bytes over any
+// source take buffer; for text that std must hold, std::pmr::string over a tiered_pool; for texts that
+// repeat, an interner.
+// Owns its slot; borrows its pool. Nobody else keeps the address of the bytes: name a text by its
+// bounded_string, which stays where it is when the bytes move.
+// capacity() is exact: so many characters fit without another slot, the zero behind them not counted (a slot
+// of 16 bytes holds 15). No text is ever cut: what does not fit moves, or is refused and the old text stays
+// whole. The longest text has pool.size_max() - 1 characters.
 // Threads: compatible, together with its pool.
-// Cost: 24 bytes, and the slot. Everything is O(1) but for the bytes that are copied: a tier's change copies the text
-// once. What a slot has more than the text counts in the pool's slack_bytes.
+// Cost: 24 bytes, and the slot. Everything is O(1) but for the bytes that are copied: a tier's change copies
+// the text once. What a slot has more than the text counts in the pool's slack_bytes.
 //
 // Fatal:
 //     bounded_string: position N of N characters
 //     bounded_string: truncate to N of N characters
 //
-//     constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 4}, {.slot_bytes = 256, .slot_count = 4}};
+//     constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 4}, {256, 4}};
 //     tiered_pool texts({.name = "texts", .tiers = tiers});
 //     bounded_string thought(texts);
 //     thought.set("first, a plan");
@@ -83,8 +84,8 @@ public:
         return left.view() == right;
     }
 
-    // All try_… below: false on shortage, with last_refusal(), and nothing changed. A text given may be this string's
-    // own, or a part of it. Invalidates: views of this string.
+    // All try_… below: false on shortage, with last_refusal(), and nothing changed. A text given may be this
+    // string's own, or a part of it. Invalidates: views of this string.
 
     [[nodiscard]] bool try_set(std::string_view text) noexcept;
     [[nodiscard]] bool try_append(std::string_view more) noexcept;
@@ -96,8 +97,8 @@ public:
     [[nodiscard]] bool try_reserve(std::size_t capacity) noexcept {
         return capacity <= capacity_ || move_to(capacity);
     }
-    // Moves down to the smallest tier that holds the text, an empty one gives its slot back. False, and nothing
-    // changed, where that tier has no slot, or there is none so small.
+    // Moves down to the smallest tier that holds the text, an empty one gives its slot back. False, and
+    // nothing changed, where that tier has no slot, or there is none so small.
     bool try_shrink() noexcept;
 
     // The same, but throw out_of_memory.
@@ -108,7 +109,8 @@ public:
     void resize(std::size_t size, char fill = '\0') { need(try_resize(size, fill)); }
     void reserve(std::size_t capacity) { need(try_reserve(capacity)); }
 
-    // Expects: position <= size(); of what is behind it at most `count` characters go. Cost: O(characters behind).
+    // Expects: position <= size(); of what is behind it at most `count` characters go. Cost: O(characters
+    // behind).
     void erase(std::size_t position, std::size_t count = std::string_view::npos) noexcept;
     // The first characters only. Expects: size <= size().
     void truncate(std::size_t size) noexcept;

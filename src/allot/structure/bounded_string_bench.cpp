@@ -1,7 +1,7 @@
 // Texts that grow by appends, and texts that are built once, 1000 live at a time.
-// Ours counts and checks that a slot lives; it moves through tiers of 16 (or 4) times the size before, where a
-// std::string doubles. Unfair to std::pmr::string over a monotonic buffer: it takes fresh memory in each round and
-// gives none back before its end. Unfair to ours: std::string has 15 characters within itself.
+// Ours counts and checks that a slot lives; it moves through tiers of 16 (or 4) times the size before, where
+// a std::string doubles. Unfair to std::pmr::string over a monotonic buffer: it takes fresh memory in each
+// round and gives none back before its end. Unfair to ours: std::string has 15 characters within itself.
 #include <allot/structure/bounded_string.hpp>
 
 #include <benchmark/benchmark.h>

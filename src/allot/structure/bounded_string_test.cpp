@@ -27,7 +27,7 @@ std::string text_of(std::size_t size) {
 // Usage.
 
 TEST(bounded_string, moves_up_when_it_outgrows_its_slot) {
-    constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 4}, {.slot_bytes = 256, .slot_count = 4}};
+    constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 4}, {256, 4}};
     tiered_pool texts({.name = "texts", .tiers = tiers});
     bounded_string thought(texts);
     thought.set("first, a plan");

@@ -1,18 +1,19 @@
 // tiered_pool: slots of a few fixed sizes (tiers), all reserved in one block at the start, and never more.
 //
-// Use it where memory must be bounded before the work begins: the texts and nodes of an agent, a session, an editor.
-// bounded_string lives in one, a document can. For slots of one size take bounded pools; where memory may grow, pool
-// or buffer_pool; what dies together belongs into an arena.
-// Owns one block, taken at creation: all slots, and 4 bytes beside each. Borrows upstream and observer. No slot is
-// touched before it is handed out, nor are its 4 bytes. After creation nothing is asked of upstream.
-// A layout is served from the smallest tier that holds it; where that is full, from the next larger one that is not
-// (each time counted), or not at all: `promotes`. The larger the steps between tiers, the more stays unused: with
-// default_size_tiers (steps of 16) a text of 17 bytes takes 256. half_size_tiers has steps of 4 and wastes at most
-// 3/4 of a slot. What is wasted is a number: usage().slack_bytes, size_tier_numbers::slack_bytes.
+// Use it where memory must be bounded before the work begins: the texts and nodes of an agent, a session, an
+// editor. bounded_string lives in one, a document can. For slots of one size take bounded pools; where memory
+// may grow, pool or buffer_pool; what dies together belongs into an arena.
+// Owns one block, taken at creation: all slots, and 4 bytes beside each. Borrows upstream and observer. No
+// slot is touched before it is handed out, nor are its 4 bytes. After creation nothing is asked of upstream.
+// A layout is served from the smallest tier that holds it; where that is full, from the next larger one that
+// is not (each time counted), or not at all: `promotes`. The larger the steps between tiers, the more stays
+// unused: with default_size_tiers (steps of 16) a text of 17 bytes takes 256. half_size_tiers has steps of 4
+// and wastes at most 3/4 of a slot. What is wasted is a number: usage().slack_bytes,
+// size_tier_numbers::slack_bytes.
 // Each tier has a name of its own in events and refusals: "NAME/SIZE".
 // Threads: compatible (one thread at a time). describe() from any, with the numbers of that moment.
-// Cost: a pair takes about 120 instructions at level on, the half of it to look at what comes back; a table of 65
-// bytes finds the tier. The defaults are 80 MiB of slots and 4.3 MiB for their states.
+// Cost: a pair takes about 120 instructions at level on, the half of it to look at what comes back; a table
+// of 65 bytes finds the tier. The defaults are 80 MiB of slots and 4.3 MiB for their states.
 //
 // Fatal:
 //     tiered_pool 'NAME': a tier of N bytes after one of N (multiples of 16, in order, up to 16 of them)
@@ -22,7 +23,7 @@
 //     tiered_pool 'NAME': PLACE lies N bytes into slot PLACE
 //     tiered_pool 'NAME': a block of N bytes (aligned to N) does not fit slot PLACE of N bytes
 //
-//     constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 2}, {.slot_bytes = 256, .slot_count = 4}};
+//     constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 2}, {256, 4}};
 //     tiered_pool texts({.name = "texts", .tiers = tiers});
 //     void* first = texts.allocate({.size = 16, .align = 1});
 //     void* second = texts.allocate({.size = 10, .align = 1});
@@ -97,11 +98,12 @@ class tiered_pool final : public memory_source {
 public:
     // Takes its block. Where upstream refuses it, capacity() is 0 and everything is refused.
     explicit tiered_pool(const tiered_pool_options& options = {}) noexcept;
-    // Slots that still live are a leak: the observer is told of each tier that has some, and their memory goes
-    // upstream all the same.
+    // Slots that still live are a leak: the observer is told of each tier that has some, and their memory
+    // goes upstream all the same.
     ~tiered_pool() override;
 
-    // nullptr on shortage, with last_refusal(): its `who` is the tier's name, or the pool's where no tier is so large.
+    // nullptr on shortage, with last_refusal(): its `who` is the tier's name, or the pool's where no tier is
+    // so large.
     [[nodiscard]] void* try_allocate(layout wanted) noexcept {
         wanted.size += wanted.size == 0;
         detail::tier_state* const from = take(wanted);
@@ -125,8 +127,8 @@ public:
     using memory_source::allocate;
     using memory_source::deallocate;
 
-    // As deallocate, at every check level: false, and nothing changed, for what is no live block of this pool, lies
-    // inside one, was given back before, or cannot have that layout.
+    // As deallocate, at every check level: false, and nothing changed, for what is no live block of this
+    // pool, lies inside one, was given back before, or cannot have that layout.
     bool try_give_back(void* block, layout given) noexcept;
     // Whether a live block begins here.
     bool owns(const void* block) const noexcept;
@@ -140,8 +142,8 @@ public:
     std::uint64_t capacity() const noexcept { return slot_bytes_sum_; }
     // Expects: index < tier_count(). From any thread, as describe().
     size_tier_numbers numbers(std::size_t index) const noexcept;
-    // Fills all but early_bytes_max; limit_bytes is capacity(). slack_bytes counts the states, too. peak_live_bytes is
-    // of whole slots, each tier's at its own peak: at most so much was live.
+    // Fills all but early_bytes_max; limit_bytes is capacity(). slack_bytes counts the states, too.
+    // peak_live_bytes is of whole slots, each tier's at its own peak: at most so much was live.
     allot::usage usage() const noexcept;
     // Aborts where an invariant of the pool does not hold. Cost: O(slots that were ever used).
     void check() const noexcept;

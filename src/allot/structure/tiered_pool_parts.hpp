@@ -1,4 +1,5 @@
-// tiered_pool_parts: the inner part of tiered_pool.hpp: one tier's slots and numbers. Nothing here is for users.
+// tiered_pool_parts: the inner part of tiered_pool.hpp: one tier's slots and numbers. Nothing here is for
+// users.
 //
 // Owns nothing.
 // Threads: one writes; the counters are read by any.
@@ -17,9 +18,10 @@ namespace detail {
 
 inline constexpr std::size_t size_tier_count_max = 16;
 
-// What is free is in a list by number, the newest first. States stand beside the slots, where no stray write into a
-// slot can reach them: of a free slot the number of the next, or one of these two. A slot from `cut` on was never
-// handed out, and its state is not yet written. So live_count() + (slots in the list) == cut_count.
+// What is free is in a list by number, the newest first. States stand beside the slots, where no stray write
+// into a slot can reach them: of a free slot the number of the next, or one of these two. A slot from `cut`
+// on was never handed out, and its state is not yet written. So live_count() + (slots in the list) ==
+// cut_count.
 struct alignas(64) tier_state {
     static constexpr std::uint32_t none = 0xFFFF'FFFF;
     static constexpr std::uint32_t live = 0xFFFF'FFFE;

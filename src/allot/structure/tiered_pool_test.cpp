@@ -40,7 +40,7 @@ layout bytes(std::size_t size) { return {.size = size, .align = 1}; }
 // Usage.
 
 TEST(tiered_pool, serves_from_the_smallest_tier_that_has_room) {
-    constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 2}, {.slot_bytes = 256, .slot_count = 4}};
+    constexpr size_tier tiers[] = {{.slot_bytes = 16, .slot_count = 2}, {256, 4}};
     tiered_pool texts({.name = "texts", .tiers = tiers});
     void* first = texts.allocate({.size = 16, .align = 1});
     void* second = texts.allocate({.size = 10, .align = 1});
