@@ -1,5 +1,6 @@
 #include <allot/document/document.hpp>
 
+#include <algorithm>
 #include <allot/core/bytes.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/arena.hpp>
@@ -10,7 +11,9 @@
 #include <allot/testing/no_allocation.hpp>
 #include <gtest/gtest.h>
 #include <limits>
+#include <random>
 #include <string>
+#include <vector>
 
 namespace allot {
 namespace {
@@ -120,6 +123,31 @@ TEST(document, refuses_what_is_not_there_and_changes_nothing) {
     EXPECT_FALSE(root.edit("list").set("key", 1));
     EXPECT_FALSE(root.edit("list").set_attribute("name", "text"));
     EXPECT_EQ(same_tree(made.root(), before.root()), true);
+}
+
+TEST(document, finds_every_member_of_a_big_object_through_random_edits) {
+    document made;
+    ASSERT_TRUE(made.set_root(content::object()));
+    node root = made.edit();
+    std::mt19937_64 random(11);
+    std::vector<int> order; // of the members, as they should be
+    for (int step = 0; step != 3000; ++step) {
+        const int wanted = static_cast<int>(random() % 300);
+        const std::string key = std::to_string(wanted);
+        const auto known = std::find(order.begin(), order.end(), wanted);
+        if (known != order.end()) {
+            ASSERT_EQ(root.index_of(key), static_cast<std::size_t>(known - order.begin()));
+            ASSERT_TRUE(root.erase(key));
+            order.erase(known);
+        } else {
+            const std::size_t at = random() % 2 == 0 ? order.size() : random() % (order.size() + 1);
+            ASSERT_TRUE(root.insert(at, key, wanted));
+            order.insert(order.begin() + static_cast<std::ptrdiff_t>(at), wanted);
+        }
+        if (step % 50 == 0) made.check();
+    }
+    ASSERT_EQ(root.size(), order.size());
+    for (int key : order) EXPECT_EQ(root.find(std::to_string(key)).as_int(), key);
 }
 
 // LK6: a handle that outlives its container is refused, at every check level.

@@ -163,6 +163,10 @@ void tree_store::check_node(const tree_node& node, value_type type) const noexce
     expect(node.size() <= node.capacity(), "a container has more children than room");
     const bool is_object = type == value_type::object;
     expect(!is_object || node.capacity() < indexed_from || node.index_slots() != 0, "an object has no index");
+    if (const std::uint32_t slots = node.index_slots(); slots != 0) {
+        const auto free_slots = std::count(node.index(), node.index() + slots, 0u);
+        expect(slots - static_cast<std::uint32_t>(free_slots) == node.size(), "an index has too many keys");
+    }
     const std::uint32_t attributes = type == value_type::element ? node.attribute_count() : 0;
     for (std::uint32_t at = 0; at != node.size(); ++at) {
         const tree_cell& cell = node.cells[at];
