@@ -103,14 +103,14 @@ std::size_t concurrent_interner::intern_many(std::span<const std::string_view> t
     ALLOT_EXPECT(symbols.size() >= texts.size(), "concurrent_interner '", name().view(), "': intern_many of ",
                  texts.size(), " texts into ", symbols.size(), " symbols");
     std::size_t done = 0;
-    std::uint64_t guessed = 0;
-    std::uint64_t guessed_bytes = 0;
+    std::uint64_t known_count = 0;
+    std::uint64_t known_bytes = 0;
     detail::intern_in_groups(table_, texts,
-                             [&](std::string_view text, std::uint32_t hash, std::uint32_t guess) {
-                                 symbol made = symbol::from_value(guess);
-                                 if (table_.is_text(guess, text)) {
-                                     ++guessed;
-                                     guessed_bytes += text.size();
+                             [&](std::string_view text, std::uint32_t hash, std::uint32_t known) {
+                                 symbol made = symbol::from_value(known);
+                                 if (made) {
+                                     ++known_count;
+                                     known_bytes += text.size();
                                  } else {
                                      made = intern_hashed(text, hash, own_cell());
                                      if (!made) return false;
@@ -119,10 +119,10 @@ std::size_t concurrent_interner::intern_many(std::span<const std::string_view> t
                                  return true;
                              });
     if (cell* const own = own_cell()) {
-        add(own->hits, guessed);
-        add(own->asked_bytes, guessed_bytes);
-    } else if (guessed != 0) {
-        count_slowly(guessed, guessed_bytes);
+        add(own->hits, known_count);
+        add(own->asked_bytes, known_bytes);
+    } else if (known_count != 0) {
+        count_slowly(known_count, known_bytes);
     }
     return done;
 }

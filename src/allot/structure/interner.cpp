@@ -46,14 +46,14 @@ std::size_t interner::intern_many(std::span<const std::string_view> texts,
     ALLOT_EXPECT(symbols.size() >= texts.size(), "interner '", name().view(), "': intern_many of ",
                  texts.size(), " texts into ", symbols.size(), " symbols");
     std::size_t done = 0;
-    std::uint64_t guessed = 0;
-    std::uint64_t guessed_bytes = 0;
+    std::uint64_t known_count = 0;
+    std::uint64_t known_bytes = 0;
     detail::intern_in_groups(table_, texts,
-                             [&](std::string_view text, std::uint32_t hash, std::uint32_t guess) {
-                                 symbol made = symbol::from_value(guess);
-                                 if (table_.is_text(guess, text)) {
-                                     ++guessed;
-                                     guessed_bytes += text.size();
+                             [&](std::string_view text, std::uint32_t hash, std::uint32_t known) {
+                                 symbol made = symbol::from_value(known);
+                                 if (made) {
+                                     ++known_count;
+                                     known_bytes += text.size();
                                  } else {
                                      made = intern_hashed(text, hash);
                                      if (!made) return false;
@@ -61,8 +61,8 @@ std::size_t interner::intern_many(std::span<const std::string_view> texts,
                                  symbols[done++] = made;
                                  return true;
                              });
-    add(hits_, guessed);
-    add(asked_bytes_, guessed_bytes);
+    add(hits_, known_count);
+    add(asked_bytes_, known_bytes);
     return done;
 }
 

@@ -45,12 +45,12 @@ inline std::uint32_t text_hash(std::string_view text, std::uint64_t key) noexcep
                seed; // so that a factor of 0 does not forget what came before
     std::uint64_t head = 0;
     std::uint64_t tail = 0;
-    if (size >= 8) { // the two words overlap where there are fewer than 16 bytes
-        head = read_word<std::uint64_t>(at);
-        tail = read_word<std::uint64_t>(at + size - 8);
-    } else if (size >= 4) {
-        head = read_word<std::uint32_t>(at);
-        tail = read_word<std::uint32_t>(at + size - 4);
+    if (size >=
+        4) { // four words, which overlap below 16 bytes: one way for 4 … 16, as lengths are hard to foresee
+        const std::size_t inner = size / 8 * 4;
+        head = read_word<std::uint32_t>(at) << 32 | read_word<std::uint32_t>(at + inner);
+        tail =
+            read_word<std::uint32_t>(at + size - 4) << 32 | read_word<std::uint32_t>(at + size - 4 - inner);
     } else if (size != 0) {
         head = static_cast<std::uint64_t>(static_cast<unsigned char>(at[0])) << 16 |
                static_cast<std::uint64_t>(static_cast<unsigned char>(at[size / 2])) << 8 |

@@ -42,23 +42,6 @@ std::uint32_t interner_table::find_chained(std::string_view text, std::uint32_t 
     return 0;
 }
 
-// The value at the place where a hit mostly lies, which is a guess; 0: none.
-std::uint32_t interner_table::fetch_entry(std::uint32_t hash) const noexcept {
-    const std::uintptr_t directory = segments_.load(std::memory_order_acquire);
-    if (directory == 0) return 0;
-    const interner_segment& in = *segment_of(directory, hash);
-    for (std::uint32_t at = hash; at != hash + 4; ++at) {
-        const std::uint64_t slot =
-            in.slots[at % interner_segment::slot_count].load(std::memory_order_acquire);
-        if (slot == 0) return 0;
-        if (slot >> 32 != hash) continue;
-        const auto value = static_cast<std::uint32_t>(slot);
-        __builtin_prefetch(&entry(value - 1 - base_));
-        return value;
-    }
-    return 0;
-}
-
 std::uint32_t interner_table::insert(std::string_view text, std::uint32_t hash) noexcept {
     // All that can fail comes first, and leaves nothing behind but room.
     if (!ready_entry()) return 0;
