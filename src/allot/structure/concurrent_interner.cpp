@@ -1,6 +1,6 @@
-// Danger: many threads. What they share is the table (its ordering: interner_table.hpp) and the cells: a cell has one
-// writer, the thread that holds its slot (thread_slots.hpp), is published with release, and lives as long as the interner.
-// Insertions hold mutex_, a fork_mutex, so a forked child finds the table whole.
+// Danger: many threads. What they share is the table (its ordering: interner_table.hpp) and the cells: a cell
+// has one writer, the thread that holds its slot (thread_slots.hpp), is published with release, and lives as
+// long as the interner. Insertions hold mutex_, a fork_mutex, so a forked child finds the table whole.
 #include <allot/core/contract.hpp>
 #include <allot/core/out_of_memory.hpp>
 #include <allot/source/default_source.hpp>

@@ -1,24 +1,25 @@
 // concurrent_interner: an interner for any number of threads: equal texts get one symbol, whoever asks first.
 //
-// Use it where threads share names: documents parsed in parallel, tags of metrics, a compiler's passes. On one thread
-// take interner: the same without a lock. Not for texts that mostly differ: insertions go one after another.
-// Owns copies of the texts, its tables and a cell of counters for each thread that asked. Borrows upstream, which
-// must be thread_safe. May not be moved.
-// A view from resolve() stays valid and where it is until clear() or the end, whatever others insert; a zero stands
-// behind it, for C. Two threads that intern one text at once get one symbol (B34): whoever does not find it looks
-// again under the lock of insertions.
-// Threads: any, but for clear(), load(), check() and the destructor, which need quiet: no other thread is inside a call,
-// and no view is in use. The text behind a symbol that came from another thread is seen by whoever got the
-// symbol in order (from try_intern, find, or handed over with release and acquire).
+// Use it where threads share names: documents parsed in parallel, tags of metrics, a compiler's passes. On
+// one thread take interner: the same without a lock. Not for texts that mostly differ: insertions go one
+// after another.
+// Owns copies of the texts, its tables and a cell of counters for each thread that asked. Borrows upstream,
+// which must be thread_safe. May not be moved.
+// A view from resolve() stays valid and where it is until clear() or the end, whatever others insert; a zero
+// stands behind it, for C. Two threads that intern one text at once get one symbol (B34): whoever does not
+// find it looks again under the lock of insertions.
+// Threads: any, but for clear(), load(), check() and the destructor, which need quiet: no other thread is
+// inside a call, and no view is in use. The text behind a symbol that came from another thread is seen by
+// whoever got the symbol in order (from try_intern, find, or handed over with release and acquire).
 // Fork: the child finds it whole.
-// Cost: as interner's. A hit takes no lock, no atomic read-modify-write and writes to this thread's cell alone (64
-// bytes); resolve() writes nothing. An insertion takes a mutex.
-// Symbols from before a clear() are told apart for ever, others as symbol.hpp says. resolve() looks at check level on;
-// contains() at every level.
+// Cost: as interner's. A hit takes no lock, no atomic read-modify-write and writes to this thread's cell
+// alone (64 bytes); resolve() writes nothing. An insertion takes a mutex.
+// Symbols from before a clear() are told apart for ever, others as symbol.hpp says. resolve() looks at check
+// level on; contains() at every level.
 //
 // Fatal:
 //     allot: fatal: concurrent_interner 'NAME': symbol N is not of this interner, or from before clear()
-//     allot: fatal: concurrent_interner 'NAME': intern_many of N texts into N symbols       [at level off, too]
+//     allot: fatal: concurrent_interner 'NAME': intern_many of N texts into N symbols [always]
 //     allot: fatal: concurrent_interner 'NAME': its upstream is not thread_safe
 //
 //     concurrent_interner names({.name = "names"});
@@ -48,8 +49,8 @@ public:
     [[nodiscard]] symbol try_intern(std::string_view text) noexcept;
     // Throws: out_of_memory.
     symbol intern(std::string_view text);
-    // Faster than one by one. Returns how many of the first were interned: all, or up to the one that was refused.
-    // Expects: symbols.size() >= texts.size().
+    // Faster than one by one. Returns how many of the first were interned: all, or up to the one that was
+    // refused. Expects: symbols.size() >= texts.size().
     [[nodiscard]] std::size_t intern_many(std::span<const std::string_view> texts,
                                           std::span<symbol> symbols) noexcept;
     // Texts to be there from the beginning, uncounted. False on shortage: some of the first are there then.
@@ -57,8 +58,8 @@ public:
     // Throws: out_of_memory.
     void preload(std::span<const std::string_view> texts);
 
-    // None where it was not there when the call began. Lock-free but for a miss that meets a split of its segment
-    // again and again: it asks under the lock.
+    // None where it was not there when the call began. Lock-free but for a miss that meets a split of its
+    // segment again and again: it asks under the lock.
     symbol find(std::string_view text) const noexcept;
     bool contains(symbol wanted) const noexcept { return table_.contains(wanted.value()); }
     // Expects: contains(wanted).
@@ -76,7 +77,8 @@ public:
     }
     std::uint32_t count() const noexcept { return table_.count(); }
     bool is_empty() const noexcept { return count() == 0; }
-    // Calls visit(symbol, std::string_view) in the order of symbols. What is interned meanwhile is met or not.
+    // Calls visit(symbol, std::string_view) in the order of symbols. What is interned meanwhile is met or
+    // not.
     template <class Visit>
     void for_each(Visit visit) const {
         for (std::uint32_t index = 0; index < count(); ++index) {
@@ -85,11 +87,12 @@ public:
         }
     }
 
-    // Forgets all texts and gives all memory upstream. Symbols from before are refused from then on. Needs quiet.
+    // Forgets all texts and gives all memory upstream. Symbols from before are refused from then on. Needs
+    // quiet.
     void clear() noexcept;
 
-    // As interner's; an interner's file is this one's. Others may insert while it saves: what is there when it
-    // begins is saved. load() needs quiet.
+    // As interner's; an interner's file is this one's. Others may insert while it saves: what is there when
+    // it begins is saved. load() needs quiet.
     result<void> save(byte_store& to) const noexcept;
     result<void> load(byte_store& from) noexcept;
 

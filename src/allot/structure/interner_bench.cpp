@@ -1,10 +1,10 @@
-// The first 1.5 million identifiers of Python's standard library and of /usr/include, in the order of files and bytes,
-// about 71,000 of them distinct: all interned into something new (build), all again (hit), by thousands
-// (intern_many), and their texts asked for (live resolve). Per text.
+// The first 1.5 million identifiers of Python's standard library and of /usr/include, in the order of files
+// and bytes, about 71,000 of them distinct: all interned into something new (build), all again (hit), by
+// thousands (intern_many), and their texts asked for (live resolve). Per text.
 // Ours is concurrent_interner, except where the workload says "one thread": then interner.
-// `absl` is what one writes for several threads: 64 maps, each behind a mutex. Unfair to llvm::StringMap, which is for
-// one thread: nothing; in the workload hit it stands against ours for many. Unfair to us: of the peers none counts
-// its hits, has a limit or gives the text for a number; tbb in live resolve is a concurrent_vector of views beside the map.
+// `absl` is what one writes for several threads: 64 maps, each behind a mutex. llvm::StringMap is for one
+// thread, and stands in `hit` against ours for many. Unfair to us: no peer counts its hits, has a limit or
+// gives the text for a number; `tbb` in live resolve is a concurrent_vector of views beside the map.
 #include <allot/structure/concurrent_interner.hpp>
 #include <allot/structure/interner.hpp>
 #include <support/scaling.hpp>

@@ -1,7 +1,8 @@
 // Reads bytes as a saved interner (docs/format/interner.md). The first byte says how:
 //
 //   even   the rest is the file
-//   odd    the rest are the texts, behind a right head whose count of texts is the second byte: what is behind the
+//   odd    the rest are the texts, behind a right head whose count of texts is the second byte: what is
+//   behind the
 //          checksum is reached
 //
 // What is loaded must be saved as the very same file, and nothing of a refused one may stay.

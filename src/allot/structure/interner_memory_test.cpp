@@ -20,8 +20,8 @@
 namespace allot {
 namespace {
 
-// Of each length so many: the distinct ones among the first 1.5 million identifiers of Python's standard library and
-// /usr/include of a Debian 12, 73,620 in all; their mean is 11 bytes.
+// Of each length so many: the distinct ones among the first 1.5 million identifiers of Python's standard
+// library and /usr/include of a Debian 12, 73,620 in all; their mean is 11 bytes.
 std::vector<std::string> generated_identifiers() {
     constexpr std::array<int, 31> of_length = {
         0,    53,   1100, 2800, 3530, 7570, 5370, 5440, 5560, 5500, 4840, 4310, 3700, 3130, 2810, 2430,

@@ -1,4 +1,5 @@
-// What happens in calls that do not find their text, and what is asked seldom. Growth is interner_table_growth.cpp.
+// What happens in calls that do not find their text, and what is asked seldom. Growth is
+// interner_table_growth.cpp.
 #include <algorithm>
 #include <allot/core/bytes.hpp>
 #include <allot/core/contract.hpp>

@@ -3,24 +3,25 @@
 // Inner part. One thread inserts at a time; any thread finds and resolves meanwhile, without a lock.
 // Owns its blocks: text chunks, entry chunks, segments and directories, from the borrowed upstream.
 // Where things lie:
-//   entries   symbol → text: a word of address and size. Chunks of 512, never moved; a directory of their addresses.
-//   texts     bytes and a zero behind them, in chunks, never moved. Of 64 KiB and more the size stands before them.
-//   segments  hash → symbol: 512 slots of {32 bits of hash, symbol} with linear probing. A directory, indexed by the
-//             hash's first bits, names the segment. A full one splits in two by its next bit (extendible hashing:
-//             R. Fagin et al. 1979), so that growth takes 4 KiB at a time. Where bits do not tell texts apart (equal
-//             hashes), segments are chained instead.
-// So there is no moment at which old and new table live side by side; a directory that grew (8 bytes a segment)
-// stays until clear(), because a reader may be in it.
+//   entries: symbol → text. A word of address and size; chunks of 512, never moved; a directory of chunks.
+//   texts: bytes and a zero, in chunks, never moved. Of 64 KiB and more the size stands before them.
+//   segments: hash → symbol. 512 slots of {32 bits of hash, symbol}, linear probing. A directory, indexed by
+//     the hash's first bits, names the segment. A full one splits in two by its next bit (extendible hashing:
+//     R. Fagin et al. 1979), so that growth takes 4 KiB at a time. Where bits do not tell texts apart (equal
+//     hashes), segments are chained instead.
+// So there is no moment at which old and new table live side by side; a directory that grew (8 bytes a
+// segment) stays until clear(), because a reader may be in it.
 //
 // Danger: readers look at what the writer changes. Why that is right:
-// - Everything a reader reaches is published by a release store of the word that leads there (slot, entry, address in
-//   a directory, directory) after it was written, and read by an acquire load. What a slot or entry says stays true
-//   until clear(). So a hit is a hit, whatever else was half done: its text was compared.
-// - A miss may be a reader's mistake: in a segment that is being split slots change places. So a miss is looked up
-//   again between two loads of the segment's state, which names the hashes it holds, and changes before the first
-//   slot and after the last one of a split. Slots are stored with release and loaded with acquire: who saw one of the
-//   split's sees the changed state behind it. Only if the state is the same twice, is not `splitting` and holds
-//   the hash is the miss sure; otherwise the reader begins anew, and after a few times asks under the writers' lock.
+// - Everything a reader reaches is published by a release store of the word that leads there (slot, entry,
+//   place in a directory, directory) after it was written, and read by an acquire load. What a slot or entry
+//   says stays true until clear(). So a hit is a hit, whatever else was half done: its text was compared.
+// - A miss may be a reader's mistake: in a segment that is being split slots change places. So a miss is
+//   looked up again between two loads of the segment's state, which names the hashes it holds, and changes
+//   before the first slot and after the last one of a split. Slots are stored with release and loaded with
+//   acquire: who saw one of the split's sees the changed state behind it. Only if the state is the same
+//   twice, is not `splitting` and holds the hash is the miss sure; otherwise the reader begins anew, and
+//   after a few times asks under the writers' lock.
 // - clear() and the destructor need quiet.
 #pragma once
 
@@ -50,7 +51,8 @@ struct interner_segment {
     static constexpr std::uint32_t slot_count = 512;
     static constexpr std::uint32_t used_max = slot_count / 4 * 3;
 
-    // The hashes that it holds begin with these `depth` bits: prefix << 8 | depth. And whether it is being split.
+    // The hashes that it holds begin with these `depth` bits: prefix << 8 | depth. And whether it is being
+    // split.
     static constexpr std::uint64_t splitting = std::uint64_t{1} << 63;
     std::atomic<std::uint64_t> state = 0;
     std::atomic<interner_segment*> next = nullptr;                 // of equal hashes
@@ -138,8 +140,8 @@ public:
         return size == 0 || ((x[0] ^ y[0]) | (x[size / 2] ^ y[size / 2]) | (x[size - 1] ^ y[size - 1])) == 0;
     }
 
-    // Only one thread at a time calls what follows, up to the next such line. 0: shortage, counted, and noted where
-    // it is the table's own. Expects: find_slowly does not find it.
+    // Only one thread at a time calls what follows, up to the next such line. 0: shortage, counted, and noted
+    // where it is the table's own. Expects: find_slowly does not find it.
     std::uint32_t insert(std::string_view text, std::uint32_t hash) noexcept;
     // Back: where nobody was told a symbol since the last clear().
     enum class numbers_go : std::uint8_t { on, back };
@@ -194,8 +196,9 @@ private:
         const std::uint64_t index = std::uint64_t{hash} << (directory & depth_mask) >> 32;
         return static_cast<interner_segment*>(places[index].load(std::memory_order_acquire));
     }
-    // The value in one of the first places with this very hash; 0: in none. Nine of ten hits lie there. Without
-    // branches, which many at once would not foresee; for one text alone probe(), that guesses ahead, is faster.
+    // The value in one of the first places with this very hash; 0: in none. Nine of ten hits lie there.
+    // Without branches, which many at once would not foresee; for one text alone probe(), that guesses ahead,
+    // is faster.
     static std::uint32_t guess(const interner_segment& in, std::uint32_t hash) noexcept {
         std::uint64_t found = 0;
         for (std::uint32_t i = 4; i-- != 0;) {
@@ -259,8 +262,8 @@ private:
     std::atomic<std::uint64_t> refused_count_ = 0;
 };
 
-// In groups: the memory of all is asked for before the first is looked at. `intern` gets a text, its hash, and its
-// value or 0, where that needs another look; returns false to end it.
+// In groups: the memory of all is asked for before the first is looked at. `intern` gets a text, its hash,
+// and its value or 0, where that needs another look; returns false to end it.
 template <class Intern>
 void intern_in_groups(const interner_table& table, std::span<const std::string_view> texts,
                       Intern intern) noexcept {

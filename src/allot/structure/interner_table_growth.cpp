@@ -1,5 +1,5 @@
-// How a table takes and gives memory: entries, texts, segments and directories. The order of stores is argued in
-// interner_table.hpp.
+// How a table takes and gives memory: entries, texts, segments and directories. The order of stores is argued
+// in interner_table.hpp.
 #include <algorithm>
 #include <allot/core/bytes.hpp>
 #include <allot/core/contract.hpp>

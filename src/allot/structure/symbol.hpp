@@ -1,13 +1,13 @@
-// symbol: a text's number in an interner: equal texts have equal symbols, so that comparing texts is comparing
-// integers.
+// symbol: a text's number in an interner: equal texts have equal symbols, so that comparing texts is
+// comparing integers.
 //
-// Use it in place of a string wherever the same texts come again and again: keys, identifiers, tags. The text is
-// had from the interner that made it. A symbol says nothing about order of texts: < is the order of their first
-// interning.
-// Numbers are dense, from 1 on, and never given twice in an interner's life: interner::clear() goes on behind the
-// last one. So a symbol from before a clear() is told apart for ever (B35). A symbol of another interner is only
-// told apart where its number is beyond this one's: keep symbols of several interners in variables of several
-// types, or share one interner.
+// Use it in place of a string wherever the same texts come again and again: keys, identifiers, tags. The text
+// is had from the interner that made it. A symbol says nothing about order of texts: < is the order of their
+// first interning.
+// Numbers are dense, from 1 on, and never given twice in an interner's life: interner::clear() goes on behind
+// the last one. So a symbol from before a clear() is told apart for ever (B35). A symbol of another interner
+// is only told apart where its number is beyond this one's: keep symbols of several interners in variables of
+// several types, or share one interner.
 // Threads: a value.
 // Cost: 4 bytes.
 //
