@@ -12,6 +12,8 @@
 // behind the last item, append. It goes through containers alone: a text or null on the way is an error. XML
 // elements are not created: in one the last step is an attribute, a child's index, or what is there.
 // On an error, a shortage half-way too, the tree is as it was; a new key may stay in the interner.
+// A value of the same document as what is set is copied after the way to the place was made: give one only where
+// nothing is missing on the way and no snapshot shares the tree; else take a copy of it into another document first.
 //
 // Errors:
 //     path 'a.b.c', column 3: nothing is there
