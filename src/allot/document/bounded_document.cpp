@@ -31,12 +31,6 @@ void pool_part::do_give_back(void* block, layout given) noexcept {
     live_count_.add(~std::uint64_t{0});
 }
 
-bool pool_part::do_try_resize(void* block, layout given, std::size_t new_size) noexcept {
-    if (!pool_.try_resize(block, given, new_size)) return false;
-    live_bytes_.add(new_size - given.size);
-    return true;
-}
-
 source_description pool_part::do_describe() const noexcept {
     return {.name = name_,
             .kind = "pool_part",
@@ -57,14 +51,10 @@ bounded_document::bounded_document(const bounded_document_options& options) noex
       keys_part_(part_name(options.name), pool_),
       keys_(
           {.name = part_name(options.name), .upstream = &keys_part_, .limit_bytes = options.keys_bytes_max}),
-      tree_(tree_options()),
+      tree_({.name = options.name, .upstream = &tree_part_, .keys = &keys_}),
       reader_({.upstream = options.upstream, .read = {.bytes_max = options.json_bytes_max}}),
       reads_json_(options.json_bytes_max != 0 && has_json() && reader_.try_reserve(options.json_bytes_max)) {
     (void)error("made at the start"); // this thread's memory for errors is taken now
-}
-
-document_options bounded_document::tree_options() noexcept {
-    return {.name = name(), .upstream = &tree_part_, .keys = &keys_};
 }
 
 // The observer hears of what close() says from the pool.
@@ -102,7 +92,6 @@ void bounded_document::check() const noexcept {
 result<void> bounded_document::close() noexcept {
     const std::uint64_t other_bytes = numbers().other_bytes;
     tree_.clear();
-    tree_ = document(tree_options());
     keys_.clear();
     const std::uint64_t left_bytes = pool_.usage().live_bytes;
     if (left_bytes == 0) return {};

@@ -86,7 +86,6 @@ public:
 private:
     void* do_try_allocate(layout wanted) noexcept override;
     void do_give_back(void* block, layout given) noexcept override;
-    bool do_try_resize(void* block, layout given, std::size_t new_size) noexcept override;
     std::size_t do_good_size(layout wanted) const noexcept override { return pool_.good_size(wanted); }
     source_description do_describe() const noexcept override;
 
@@ -134,8 +133,6 @@ public:
     result<void> close() noexcept;
 
 private:
-    document_options tree_options() noexcept;
-
     tiered_pool pool_;
     detail::pool_part tree_part_; // of pool_
     detail::pool_part keys_part_; // of pool_
