@@ -31,7 +31,8 @@ class Pool:
 
     def to_string(self):
         pool = self.value
-        live = count(pool["cut_count_"]) - count(pool["listed_count_"]) - (count(pool["newest_"]) != 0)
+        listed = count(pool["entered_count_"]) - count(pool["left_count_"])
+        live = count(pool["cut_count_"]) - listed - (count(pool["newest_"]) != 0)
         return (f"pool '{text(pool['name_'])}': {live} of {count(pool['capacity_count_'])} slots of "
                 f"{count(pool['slot_']['size'])} bytes live, {count(pool['held_bytes_'])} bytes held in "
                 f"{count(pool['slab_count_'])} slabs")

@@ -98,7 +98,7 @@ void pool::settle() noexcept {
     if constexpr (checks == check_level::off) {
         allot::mark_live(newest_, sizeof(detail::free_slot));
         free_ = ::new (newest_) detail::free_slot{free_};
-        ++listed_count_;
+        ++entered_count_;
         mark_dead(newest_, stride_);
     } else {
         list_newest();

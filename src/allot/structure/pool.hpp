@@ -197,8 +197,10 @@ private:
     layout table_layout(std::size_t slab_capacity, std::size_t map_places) const noexcept;
     std::uint64_t slots_in(std::uint64_t bytes) const noexcept;
     void hold(std::uint64_t bytes) noexcept;
-    std::uint64_t live_count() const noexcept { return cut_count_ - listed_count_ - (newest_ ? 1 : 0); }
-    std::uint64_t total_count() const noexcept { return freed_count_ + live_count(); }
+    std::uint64_t listed_count() const noexcept { return entered_count_ - left_count_; }
+    std::uint64_t freed_count() const noexcept { return entered_count_ + turned_count_ + (newest_ ? 1 : 0); }
+    std::uint64_t live_count() const noexcept { return cut_count_ - listed_count() - (newest_ ? 1 : 0); }
+    std::uint64_t total_count() const noexcept { return freed_count() + live_count(); }
     std::uint64_t peak_count() const noexcept {
         return peak_cut_count_ > cut_count_ ? peak_cut_count_ : cut_count_;
     }
@@ -207,9 +209,9 @@ private:
 
     // Every slot that was ever cut from a slab lives, is in a list, or is the newest free one; and a slot is
     // cut only while none is free. So
-    //     live + listed_count_ + (newest_ ? 1 : 0) == cut_count_,  live + freed_count_ == total,
-    // and the highest cut_count_ is the exact peak of live, at no cost. A slot that goes and comes at once
-    // moves one counter.
+    //     live + listed_count() + (newest_ ? 1 : 0) == cut_count_,  live + freed_count() == total,
+    // and the highest cut_count_ is the exact peak of live, at no cost. A slot that goes and comes at once moves
+    // one counter; a loop that only gives back, or only takes, moves one that no other step reads.
     //
     // The slot given back last waits by itself: most often it is the next to go out, and then no step waits
     // for the one before. When another comes back it joins the others:
@@ -230,9 +232,10 @@ private:
     std::size_t map_mask_ = inline_map_size - 1;
     unsigned map_shift_ = 0;
     std::size_t stride_;
-    std::uint64_t reciprocal_; // 2^64 / stride_, rounded up
-    std::uint64_t freed_count_ = 0;
-    std::uint64_t listed_count_ = 0;
+    std::uint64_t reciprocal_;        // 2^64 / stride_, rounded up
+    std::uint64_t entered_count_ = 0; // slots that came on a list, ever
+    std::uint64_t left_count_ = 0;    // … and left one
+    std::uint64_t turned_count_ = 0;  // the newest, handed out again; and what release() ended
     layout slot_;
 
     const allot::name name_;

@@ -12,18 +12,20 @@ inline void* pool::try_allocate() noexcept {
     if constexpr (checks == check_level::off) {
         if (slot) {
             newest_ = nullptr;
+            ++turned_count_;
         } else {
             detail::free_slot* const listed = free_;
             if (!listed) [[unlikely]]
                 return allocate_new();
             allot::mark_live(listed, sizeof *listed);
             free_ = listed->next;
-            --listed_count_;
+            ++left_count_;
             slot = reinterpret_cast<std::byte*>(listed);
         }
     } else {
         if (slot) {
             newest_ = nullptr;
+            ++turned_count_;
         } else {
             detail::pool_slab* const from = waiting_;
             const index at = from->head;
@@ -31,7 +33,7 @@ inline void* pool::try_allocate() noexcept {
                 return allocate_new();
             from->head = std::exchange(from->links[at], live_slot);
             slot = from->base + at * stride_;
-            --listed_count_;
+            ++left_count_;
         }
         if (!is_untouched(slot)) [[unlikely]]
             fatal_written(slot);
@@ -54,7 +56,7 @@ inline std::uint64_t pool::slot_number(const void* slot, const detail::pool_slab
 
 inline void pool::list_newest() noexcept {
     detail::pool_slab* const home = newest_slab_;
-    ++listed_count_;
+    ++entered_count_;
     *newest_link_ = home->head;
     home->head = static_cast<index>(newest_link_ - home->links);
     if (!home->is_waiting) {
@@ -78,7 +80,6 @@ inline void pool::take_back(void* slot, detail::pool_slab* home, std::uint64_t a
         std::memcpy(slot, &guard, sizeof guard);
     }
     mark_dead(slot, stride_);
-    ++freed_count_;
 }
 
 inline void pool::deallocate(void* slot) noexcept {
@@ -87,9 +88,8 @@ inline void pool::deallocate(void* slot) noexcept {
         newest_ = static_cast<std::byte*>(slot);
         __builtin_prefetch(slot, 1);
         mark_dead(slot, stride_);
-        ++freed_count_;
         if (!before) return;
-        ++listed_count_;
+        ++entered_count_;
         allot::mark_live(before, sizeof(detail::free_slot)); // the object may be smaller
         free_ = ::new (before) detail::free_slot{free_};
         mark_dead(before, stride_);

@@ -251,7 +251,7 @@ std::uint64_t pool::trim() noexcept {
     for (const key& each : std::span(keys_, slab_count_)) {
         slab* const now = each.slab;
         if (now->is_empty()) {
-            listed_count_ -= now->cut;
+            left_count_ += now->cut;
             give_up(now);
             continue;
         }
@@ -270,8 +270,8 @@ std::uint64_t pool::trim() noexcept {
 }
 
 void pool::release() noexcept {
-    freed_count_ += live_count();
-    listed_count_ = 0;
+    turned_count_ += live_count() + (newest_ ? 1 : 0);
+    left_count_ = entered_count_;
     newest_ = nullptr;
     free_ = nullptr;
     peak_cut_count_ = peak_count();
@@ -326,7 +326,8 @@ void pool::check() const noexcept {
     ALLOT_EXPECT(capacity == capacity_count_ && cut == cut_count_, "pool: the count of slots is wrong");
     ALLOT_EXPECT(held == held_bytes_ && held <= limit_bytes_, "pool: the count of held bytes is wrong");
     ALLOT_EXPECT(capacity <= slot_count_max_, "pool: more slots than allowed");
-    ALLOT_EXPECT(listed_count_ + (newest_ ? 1 : 0) <= cut && total_count() >= peak_count(),
+    ALLOT_EXPECT(left_count_ <= entered_count_ && listed_count() + (newest_ ? 1 : 0) <= cut &&
+                     total_count() >= peak_count(),
                  "pool: the counts do not fit");
     ALLOT_EXPECT(!newest_ || owns(newest_), "pool: the newest free slot is none");
     check_free_slots();
