@@ -179,13 +179,13 @@ TEST(cold_store_disk, holds_the_last_flush_or_the_one_before_when_power_fails) {
             }
             blocks->check();
         }
-        if (random() % 2 == 0) { // the last flush is cut at any of its steps
-            const std::uint64_t step = 1 + random() % 12;
+        if (random() % 2 == 0) { // the last flush, or compaction, is cut at any of its steps
+            const std::uint64_t step = 1 + random() % 24;
             if (random() % 3 == 0)
                 disk.plan({.sync = 1 + step % 2, .lasting = true});
             else
                 disk.plan({.write = step, .lasting = true, .torn_bytes = random() % 600});
-            in_flush = !blocks->flush();
+            in_flush = !(random() % 2 == 0 ? blocks->flush() : blocks->compact());
             if (!in_flush) flushed = now;
             blocks->check();
         }
