@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <allot/document/document_builder.hpp>
 #include <allot/source/default_source.hpp>
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -169,8 +168,13 @@ bool document_builder::drop_duplicates(tree_node& node) noexcept {
     } else {
         // Keys that differ in their last six bits differ.
         std::uint64_t seen = 0;
-        for (std::uint32_t at = 0; at != size; ++at) seen |= std::uint64_t{1} << (node.cells[at].key & 63);
-        if (static_cast<std::uint32_t>(std::popcount(seen)) == size) return true;
+        bool may_repeat = false;
+        for (std::uint32_t at = 0; at != size; ++at) {
+            const std::uint64_t bit = std::uint64_t{1} << (node.cells[at].key & 63);
+            may_repeat |= (seen & bit) != 0;
+            seen |= bit;
+        }
+        if (!may_repeat) return true;
     }
     std::uint32_t kept = 0;
     bool is_distinct = true;
