@@ -2,6 +2,7 @@
 # which come along where they are needed: those that put everything into allot::detail, and the few named here. testing
 # is included by tests, one by one.
 set(inner eh_frame unwind_rules arena_inline object_pool_inline object_pool_parts)
+list(APPEND inner pool_inline tiered_pool_parts)
 list(APPEND inner slot_map_table soa_inline soa_memory tree_store value_cell)
 cmake_minimum_required(VERSION 3.25)
 
