@@ -80,12 +80,12 @@ TEST(threads_full, stamp_every_block_before_its_free) {
     run(segment, {"turns", "100"});
     const seen_process p = segment.only_process();
     EXPECT_EQ(segment.events().size(), p.counters.allocations + p.counters.frees);
-    std::map<std::uint64_t, std::vector<seen_event>> by_address;
-    for (const seen_event& e : segment.events()) by_address[e.address].push_back(e);
-    for (auto& [address, events] : by_address) {
-        std::stable_sort(events.begin(), events.end(), [](auto& a, auto& b) { return a.stamp < b.stamp; });
+    std::map<std::uint64_t, std::multimap<std::uint64_t, seen_event>>
+        by_address; // and by stamp, equal ones as they came
+    for (const seen_event& e : segment.events()) by_address[e.address].emplace(e.stamp, e);
+    for (const auto& [address, events] : by_address) {
         bool live = false;
-        for (const seen_event& e : events) {
+        for (const auto& [stamp, e] : events) {
             const bool allocates =
                 e.kind == ALLOT_EVENT_ALLOCATE || e.kind == ALLOT_EVENT_REALLOCATE_ALLOCATE;
             EXPECT_NE(live, allocates) << address;
