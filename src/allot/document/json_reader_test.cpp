@@ -156,6 +156,18 @@ TEST_F(json_reader_test, does_with_duplicate_keys_as_it_is_told) {
     EXPECT_EQ(read.root().size(), 1000u);
 }
 
+TEST_F(json_reader_test, tells_keys_apart_that_begin_or_end_alike) {
+    std::string text = "{";
+    for (int i = 0; i != 3000; ++i) {
+        const std::string number = std::to_string(100'000 + i);
+        text.append("\"key____").append(number).append("\":1,\"").append(number).append("____key\":1,");
+    }
+    text.back() = '}';
+    document read;
+    ASSERT_EQ(said(read_json(read, text, {.duplicates = duplicate_keys::refuse})), "ok");
+    EXPECT_TRUE(written(read) == text);
+}
+
 TEST_F(json_reader_test, reads_padded_texts_where_they_lie) {
     std::string text = "[1, \"two\", 34";
     const std::size_t size = text.size() + 1;

@@ -117,6 +117,24 @@ TEST(json_writer, writes_doubles_that_read_back_bit_by_bit) {
     }
 }
 
+TEST(json_writer, escapes_wherever_a_byte_stands) {
+    document tree;
+    for (const char byte : {'"', '\\', '\n', '\x1f', '\0', '\x7f', ' '}) {
+        for (std::size_t at = 0; at != 24; ++at) {
+            std::string text(24, 'a');
+            text[at] = byte;
+            ASSERT_TRUE(tree.set_root(std::string_view(text)));
+            const std::string escaped = byte == '"'      ? "\\\""
+                                        : byte == '\\'   ? "\\\\"
+                                        : byte == '\n'   ? "\\n"
+                                        : byte == '\x1f' ? "\\u001f"
+                                        : byte == '\0'   ? "\\u0000"
+                                                         : std::string(1, byte);
+            EXPECT_EQ(written(tree.root()), "\"" + text.substr(0, at) + escaped + text.substr(at + 1) + "\"");
+        }
+    }
+}
+
 TEST(json_writer, leaves_a_buffer_and_a_string_as_they_were_when_it_fails) {
     document tree;
     ASSERT_TRUE(tree.set_root(content::array()));
