@@ -99,9 +99,7 @@ constexpr accepted well_formed[] = {
     {"<?p?><a/><?q r?>", "<a/>"},
     {"<?xml-stylesheet href='x'?><a/>", "<a/>"},
     {"<a>x<?p <b> & ? > ?>y</a>", "<a>xy</a>"},
-    {"<a><?p?"
-     "?></a>",
-     "<a/>"},
+    {"<a><?p x ?></a>", "<a/>"},
     // The beginning.
     {"\xEF\xBB\xBF<a/>", "<a/>"},
     {"<?xml version='1.0'?><a/>", "<a/>"},
@@ -233,6 +231,7 @@ constexpr refused not_well_formed[] = {
     {"<a><![CDATA[\x0B]]></a>", "byte 12: a control character, which XML does not have"},
     {"<a><?p x</a>", "byte 7: '<?' without its '?>'"},
     {"<a><? p?></a>", "byte 5: a name is expected"},
+    {"<a><?p?x?></a>", "byte 6: a blank is expected after the target of an instruction"},
     {"<a><?p'x'?></a>", "byte 6: a blank is expected after the target of an instruction"},
     {"<a><?xml version='1.0'?></a>",
      "byte 5: '<?xml' stands at the very beginning of a document, or nowhere"},

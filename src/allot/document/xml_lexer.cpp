@@ -302,8 +302,8 @@ bool xml_lexer::instruction(std::string_view& target, joined_text& out) noexcept
     if (!name(target)) return false;
     if (is_xml_reserved(target))
         return fail(start, "'<?xml' stands at the very beginning of a document, or nowhere");
-    if (!skip_blanks() && !(next_is('?')))
-        return fail(at_, "a blank is expected after the target of an instruction");
+    if (!skip_blanks())
+        return skip("?>") || fail(at_, "a blank is expected after the target of an instruction");
     return section("?>", "'<?' without its '?>'", out);
 }
 
