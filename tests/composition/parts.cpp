@@ -26,6 +26,7 @@
 #include <allot/structure/pool.hpp>
 #include <allot/structure/reap.hpp>
 #include <allot/structure/scratch.hpp>
+#include <allot/structure/tiered_pool.hpp>
 #include <allot/testing/auditing_source.hpp>
 #include <allot/testing/failing_source.hpp>
 #include <allot/testing/leak_check.hpp>
@@ -224,6 +225,14 @@ const part all_fixed_structures[] = {
              concurrent_bounded_pool_options{.slot = slot, .slot_count = 400, .upstream = &tower.top()});
          tower.limits.size_max = slot.size;
          tower.limits.align_max = slot.align;
+     }},
+    {"tiered_pool",
+     [](stack& tower) {
+         static constexpr size_tier tiers[] = {{.slot_bytes = 64, .slot_count = 400},
+                                               {.slot_bytes = 4096, .slot_count = 400}};
+         tower.put_source<tiered_pool>(tiered_pool_options{.tiers = tiers, .upstream = &tower.top()});
+         tower.limits.size_max = 4096;
+         tower.limits.align_max = 16;
      }},
 };
 
