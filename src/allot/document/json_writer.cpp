@@ -14,7 +14,8 @@ namespace allot {
 namespace detail {
 
 allot::error shortage_error() noexcept {
-    std::string_view text = out_of_memory(last_refusal()).what();
+    const out_of_memory shortage(last_refusal());
+    std::string_view text = shortage.what();
     constexpr std::string_view program = "allot: ";
     if (text.starts_with(program)) text.remove_prefix(program.size());
     return allot::error(text);
