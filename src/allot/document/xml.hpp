@@ -4,6 +4,8 @@
 // may be damaged or hostile. There are no entities beyond the five of XML, nothing is expanded and nothing fetched,
 // so that a small text cannot become a large tree; nothing recurs, so that a deep one cannot end the stack. Not
 // for HTML, not for validation, not for other encodings than UTF-8. A prefix is a part of a name: `svg:path`.
+// The parser is its own: strictness needs every byte looked at, and a library's tree would stand beside ours, in
+// memory that obeys no limit.
 // The tree: an element is a value of type element with a name, attributes in their order (each a string) and children
 //   in theirs: elements and strings. docs/format/xml-mapping.md has it all, and JSON as XML.
 // Borrows the text and the document, whose memory it fills. What reading takes meanwhile, for texts with references or
