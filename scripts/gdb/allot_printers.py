@@ -6,6 +6,8 @@
       [0] = 62 slots at 0x555555583300, 3 handed out once }
     concurrent_bounded_pool 'frames': 3 of 40 slots of 4096 bytes live, 167936 bytes held
 
+The program needs the library's classes in its debug information: g++ -g -femit-class-debug-always, clang
+-g -fstandalone-debug, or a library built with -g.
 Reads the program's memory and calls nothing in it, so that it works on a core file as well.
 """
 import gdb

@@ -58,7 +58,9 @@ public:
     virtual void note_taken(T* object) noexcept = 0;
 
 protected:
-    ~object_home() = default;
+    // Virtual only because clang warns of a class with virtual functions and another destructor wherever one is
+    // destroyed that could be a base, as in a std::optional: nobody destroys an object through its home.
+    virtual ~object_home() = default;
 };
 
 // False when the call threw.
