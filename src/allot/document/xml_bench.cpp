@@ -134,3 +134,5 @@ const bool added = [] {
 }();
 
 } // namespace
+
+BENCHMARK_MAIN();

@@ -89,11 +89,23 @@ constexpr accepted well_formed[] = {
     {"<a><![CDATA[]]></a>", "<a/>"},
     {"<a>x<![CDATA[y]]>z</a>", "<a>xyz</a>"},
     {"<a><![CDATA[ ]]></a>", "<a> </a>"},
+    {"<a> \n<![CDATA[x]]></a>", "<a> \nx</a>"},
     {"<a><![CDATA[x\r\ny]]></a>", "<a>x\ny</a>"},
     {"<a><![CDATA[x]]]]><![CDATA[>y]]></a>", "<a>x]]&gt;y</a>"},
+    // Longer than what is looked at in one go.
+    {"<a>sixteen bytes, then &lt;, then\r\nmore than another sixteen</a>",
+     "<a>sixteen bytes, then &lt;, then\nmore than another sixteen</a>"},
+    {"<a b='sixteen bytes and then\tanother sixteen, &quot;'/>",
+     "<a b=\"sixteen bytes and then another sixteen, &quot;\"/>"},
+    {"<a-name-of-more-than-sixteen/>", "<a-name-of-more-than-sixteen/>"},
+    {"<fifteen-bytes.. ><sixteen-bytes...></sixteen-bytes...></fifteen-bytes..\n>",
+     "<fifteen-bytes..><sixteen-bytes.../></fifteen-bytes..>"},
+    {"<a>\xEF\xBC\x81 \xEF\xBF\xBD and \xEF\xBF\xBD, and again \xEF\xBC\x81</a>",
+     "<a>\xEF\xBC\x81 \xEF\xBF\xBD and \xEF\xBF\xBD, and again \xEF\xBC\x81</a>"},
     // Comments and instructions.
     {"<!--x--><a/><!--y-->", "<a/>"},
     {"<a>x<!-- <b> & ]]> -->y</a>", "<a>xy</a>"},
+    {"<a> <!-- -->x<?p?> \n</a>", "<a> x \n</a>"},
     {"<a><!----></a>", "<a/>"},
     {"<a><!-- - --></a>", "<a/>"},
     {"<?p?><a/><?q r?>", "<a/>"},
@@ -196,6 +208,13 @@ constexpr refused not_well_formed[] = {
     {"<a>\xFE</a>", "byte 3: this is not UTF-8, or no character of XML"},
     {"<a>\xEF\xBF\xBE</a>", "byte 3: this is not UTF-8, or no character of XML"}, // U+FFFE
     {"<a>\xEF\xBF\xBF</a>", "byte 3: this is not UTF-8, or no character of XML"},
+    {"<a>more than sixteen bytes \xEF\xBF\xBF</a>", "byte 27: this is not UTF-8, or no character of XML"},
+    {"<a b='more than sixteen bytes \xEF\xBF\xBE'/>", "byte 30: this is not UTF-8, or no character of XML"},
+    {"<a b='1' b='2'/>                ", "byte 9: the element has this attribute already: 'b'"},
+    {"<ab/ ><ab<ab/>                  ", "byte 3: a blank, '>' or '/>' is expected"},
+    {"<ab><ab<ab/></ab></ab>          ", "byte 7: a blank, '>' or '/>' is expected"},
+    {"<ab><a></ab></ab>               ", "byte 7: not the end tag that is due, that of 'a'"},
+    {"<a><ab></a></ab>                ", "byte 7: not the end tag that is due, that of 'ab'"},
     {"<a>x\xE2\x82</a>", "byte 4: this is not UTF-8, or no character of XML"},
     {"<a>\xE2\x82", "byte 3: this is not UTF-8, or no character of XML"}, // cut by the end
     // References.
@@ -261,6 +280,33 @@ constexpr refused not_well_formed[] = {
 
 TEST(xml_conformance, reads_what_is_well_formed) {
     for (const accepted& it : well_formed) EXPECT_EQ(read_again(it.text), it.canonical) << it.text;
+}
+
+// What is close to the end is looked at by bytes, and by characters where the whole is not UTF-8.
+constexpr std::string_view distance = "                                        ";
+
+TEST(xml_conformance, reads_the_same_far_from_the_end) {
+    for (const accepted& it : well_formed) {
+        const std::string far = std::string(it.text) + std::string(distance);
+        EXPECT_EQ(read_again(far), it.canonical) << it.text;
+        const std::string why = refusal_of(far + "\xFF");
+        EXPECT_TRUE(
+            why.ends_with("byte " + std::to_string(far.size()) + ": text outside of the root element"))
+            << it.text << "\n  got:  " << why;
+    }
+}
+
+TEST(xml_conformance, refuses_the_same_far_from_the_end) {
+    for (const refused& it : not_well_formed) {
+        const std::string far = std::string(it.text) + std::string(distance);
+        const std::string near_end = refusal_of(far);
+        const std::string why = refusal_of(far + "\xFF");
+        EXPECT_NE(near_end, "accepted") << it.text;
+        if (near_end != refusal_of(it.text)) continue; // it was for being cut
+        const std::string last = "byte " + std::to_string(far.size()) + ": ";
+        if (why.find(last) != std::string::npos) continue; // what began is not ended
+        EXPECT_EQ(why, near_end) << it.text;
+    }
 }
 
 TEST(xml_conformance, reads_what_it_wrote_to_the_same_bytes) { // B42

@@ -125,17 +125,17 @@ unsigned xml_character(const char* at, const char* end, char32_t& out) noexcept 
     return bytes;
 }
 
-bool xml_lexer::skip(std::string_view wanted) noexcept {
-    if (static_cast<std::size_t>(end_ - at_) < wanted.size()) return false;
-    if (std::memcmp(at_, wanted.data(), wanted.size()) != 0) return false;
-    at_ += wanted.size();
-    return true;
-}
-
-bool xml_lexer::skip_blanks() noexcept {
+bool xml_lexer::skip_more_blanks() noexcept {
     const char* const start = at_;
     while (at_ != end_ && is(*at_, blank)) ++at_;
     return at_ != start;
+}
+
+void xml_lexer::skip_indentation() noexcept {
+    if (at_ == end_ || !is(*at_, blank)) return;
+    const char* stop = skip_xml_blanks(at_ + 1, end_);
+    while (stop != end_ && is(*stop, blank)) ++stop;
+    if (end_ - stop >= 2 && stop[0] == '<' && stop[1] != '!' && stop[1] != '?') at_ = stop;
 }
 
 bool xml_lexer::name(std::string_view& out) noexcept {
@@ -172,9 +172,10 @@ bool xml_lexer::line_end(const char* from, joined_text& out, std::string_view as
     return true;
 }
 
-bool xml_lexer::text(joined_text& out) noexcept {
+bool xml_lexer::any_text(joined_text& out) noexcept {
     const char* from = at_;
     for (;;) {
+        at_ = skip_xml_text(at_, end_, is_utf8_);
         while (at_ != end_ && !is(*at_, text_stop)) ++at_;
         if (at_ == end_ || *at_ == '<') break;
         if (*at_ == '&') {
@@ -201,6 +202,7 @@ bool xml_lexer::value(joined_text& out) noexcept {
     const char quote = *at_++;
     const char* from = at_;
     for (;;) {
+        at_ = skip_xml_value(at_, end_, is_utf8_);
         while (at_ != end_ && !is(*at_, value_stop)) ++at_;
         if (at_ == end_) return fail(start, "a value without its closing quote");
         const char c = *at_;
@@ -224,8 +226,7 @@ bool xml_lexer::value(joined_text& out) noexcept {
     return true;
 }
 
-bool xml_lexer::attribute(std::string_view& name, joined_text& value) noexcept {
-    if (!this->name(name)) return false;
+bool xml_lexer::any_attribute_value(joined_text& value) noexcept {
     skip_blanks();
     if (!skip('=')) return fail(at_, "'=' is expected after the name of an attribute");
     skip_blanks();
@@ -272,6 +273,7 @@ bool xml_lexer::section(std::string_view delimiter, const char* unended, joined_
     const char* const start = at_;
     const char* from = at_;
     for (;;) {
+        at_ = skip_xml_section(at_, end_, delimiter[0], is_utf8_);
         while (at_ != end_ && *at_ != delimiter[0] && !is(*at_, rare) && *at_ != '\r') ++at_;
         if (at_ == end_) return fail(start, unended);
         const char* const stop = at_;
@@ -314,7 +316,7 @@ bool xml_lexer::declared(std::string_view name, joined_text& value, bool& found)
     found = false;
     if (!skip_blanks() || next_is('?')) return true;
     const char* const start = at_;
-    if (!attribute(got, value)) return false;
+    if (!this->name(got) || !attribute_value(value)) return false;
     found = got == name;
     if (!found && (got == "version" || got == "encoding" || got == "standalone")) {
         at_ = before;

@@ -8,30 +8,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
-#include <span>
 
 namespace allot {
 namespace {
-
-// Of the attributes of one element.
-class symbol_list {
-public:
-    explicit symbol_list(memory_source& source) noexcept : symbols_(source, alignof(symbol)) {}
-    std::span<const symbol> all() const noexcept {
-        return {reinterpret_cast<const symbol*>(symbols_.data()), count_};
-    }
-    bool try_push(symbol next) noexcept {
-        if (symbols_.size() == count_ * sizeof next && !symbols_.try_extend(sizeof next)) return false;
-        ::new (symbols_.data() + count_ * sizeof next) symbol(next);
-        ++count_;
-        return true;
-    }
-    void clear() noexcept { count_ = 0; }
-
-private:
-    buffer symbols_; // grows only
-    std::size_t count_ = 0;
-};
 
 bool is_blank(std::string_view text) noexcept {
     for (const char c : text)
@@ -43,13 +22,12 @@ class xml_reader {
 public:
     xml_reader(document& into, memory_source& memory, std::string_view text,
                const xml_read_options& options) noexcept
-        : build_(into),
+        : build_(into, duplicate_keys::refuse),
           how_(options),
           lexer_(text),
           text_(memory),
           value_(memory),
-          open_(memory),
-          attributes_(memory) {}
+          open_(memory) {}
 
     bool read() noexcept { return prolog() && content() && epilog() && need(build_.commit()); }
     const detail::xml_problem& problem() const noexcept { return lexer_.problem(); }
@@ -61,10 +39,13 @@ private:
     bool outside(bool& at_root) noexcept; // comments, instructions, blanks up to the '<' of something else
     bool doctype() noexcept;
     bool start_tag() noexcept;
-    bool attribute() noexcept;
+    bool attribute(std::uint32_t& count) noexcept;
     bool end_tag() noexcept;
     bool markup() noexcept; // behind the '<' of a comment, CDATA, an instruction
     bool flush_text() noexcept;
+    bool name(std::string_view& text, symbol& key) noexcept;
+    [[gnu::noinline]] bool other_name(const detail::xml_word& word, std::string_view& text,
+                                      symbol& key) noexcept;
     symbol interned(std::string_view name) noexcept;
     bool need(bool done) noexcept { return done || lexer_.fail_shortage(); }
 
@@ -74,13 +55,19 @@ private:
     detail::joined_text text_;                  // of the innermost element, since its newest child
     detail::joined_text value_;                 // of an attribute, a comment
     detail::tree_stack<std::string_view> open_; // names of elements
-    symbol_list attributes_;
-    bool text_stays_ = false; // though it may be blank
-    struct known_name {
+    bool text_stays_ = false;                   // though it may be blank
+    // Few names come again and again: this spares a look at each character, and a look-up in the interner.
+    struct known_word {
+        detail::xml_word word;
+        symbol key;
+    };
+    static constexpr unsigned word_bits = 6;
+    known_word words_[1 << word_bits] = {};
+    struct known_name { // of a longer one
         std::string_view name;
         symbol key;
     };
-    known_name known_[64] = {}; // few names come again and again: spares a look-up in the interner
+    known_name names_[32] = {};
 };
 
 bool xml_reader::outside(bool& at_root) noexcept {
@@ -142,7 +129,8 @@ bool xml_reader::epilog() noexcept {
 bool xml_reader::content() noexcept {
     if (!start_tag()) return false;
     while (!open_.empty()) {
-        if (!lexer_.text(text_)) return false;
+        if (!how_.keep_blank_texts && text_.view().empty()) lexer_.skip_indentation();
+        if (!lexer_.next_is('<') && !lexer_.text(text_)) return false;
         if (lexer_.at_end()) return lexer_.fail(lexer_.at(), "the text ends within element", open_.top());
         lexer_.skip('<');
         if (lexer_.skip('/')) {
@@ -158,26 +146,44 @@ bool xml_reader::content() noexcept {
 
 bool xml_reader::start_tag() noexcept {
     const char* const start = lexer_.at() - 1;
-    std::string_view name;
-    if (!lexer_.name(name)) return false;
-    if (open_.size() >= how_.depth_max) return lexer_.fail(start, "deeper than depth_max allows:", name);
-    const symbol key = interned(name);
+    std::string_view called;
+    symbol key;
+    if (!name(called, key)) return false;
+    if (open_.size() >= how_.depth_max) return lexer_.fail(start, "deeper than depth_max allows:", called);
     if (!need(key && build_.begin_element(key))) return false;
-    attributes_.clear();
-    for (;;) {
+    for (std::uint32_t attributes = 0;;) {
         const bool blanks = lexer_.skip_blanks();
-        if (lexer_.skip('>')) return need(open_.try_push(name));
+        if (lexer_.skip('>')) return need(open_.try_push(called));
         if (lexer_.skip("/>")) return need(build_.end());
         if (lexer_.at_end()) return lexer_.fail(start, "a tag without its '>'");
         if (!blanks) return lexer_.fail(lexer_.at(), "a blank, '>' or '/>' is expected");
-        if (!attribute()) return false;
+        if (!attribute(attributes)) return false;
     }
 }
 
+// The key is none on shortage.
+bool xml_reader::name(std::string_view& text, symbol& key) noexcept {
+    const detail::xml_word word = lexer_.word();
+    const known_word& known = words_[word.slot(word_bits)];
+    if (word.size == 0 || !(known.word == word)) return other_name(word, text, key);
+    text = {lexer_.at(), word.size};
+    lexer_.skip(word);
+    key = known.key;
+    return true;
+}
+
+bool xml_reader::other_name(const detail::xml_word& word, std::string_view& text, symbol& key) noexcept {
+    if (!lexer_.name(text)) return false;
+    key = interned(text);
+    if (key && text.size() == word.size) words_[word.slot(word_bits)] = {word, key};
+    return true;
+}
+
 symbol xml_reader::interned(std::string_view name) noexcept {
+    if (name.size() < 16) return build_.intern(name);
     const std::size_t ends =
         static_cast<unsigned char>(name.front()) * 7U + static_cast<unsigned char>(name.back());
-    known_name& known = known_[(name.size() * 31 + ends) % std::size(known_)];
+    known_name& known = names_[(name.size() * 31 + ends) % std::size(names_)];
     if (known.name != name) {
         const symbol key = build_.intern(name);
         if (!key) return key;
@@ -186,31 +192,36 @@ symbol xml_reader::interned(std::string_view name) noexcept {
     return known.key;
 }
 
-bool xml_reader::attribute() noexcept {
+bool xml_reader::attribute(std::uint32_t& count) noexcept {
     const char* const start = lexer_.at();
-    std::string_view name;
-    if (!lexer_.attribute(name, value_)) return false;
-    const symbol key = interned(name);
+    std::string_view called;
+    symbol key;
+    if (!name(called, key) || !lexer_.attribute_value(value_)) return false;
     if (!need(bool(key))) return false;
-    for (const symbol other : attributes_.all())
-        if (other == key) return lexer_.fail(start, "the element has this attribute already:", name);
-    if (attributes_.all().size() >= how_.attribute_count_max)
-        return lexer_.fail(start, "more attributes than attribute_count_max allows");
-    return need(attributes_.try_push(key) && build_.attribute(key, value_.view()));
+    if (!build_.attribute(key, value_.view())) {
+        if (build_.duplicate_key())
+            return lexer_.fail(start, "the element has this attribute already:", called);
+        return need(false);
+    }
+    return ++count <= how_.attribute_count_max ||
+           lexer_.fail(start, "more attributes than attribute_count_max allows");
 }
 
 bool xml_reader::end_tag() noexcept {
     const char* const start = lexer_.at() - 2;
     const std::string_view due = open_.top();
-    if (!lexer_.skip(due)) return lexer_.fail(start, "not the end tag that is due, that of", due);
-    lexer_.skip_blanks();
-    if (!lexer_.skip('>')) return lexer_.fail(start, "not the end tag that is due, that of", due);
+    if (!lexer_.skip_again(due)) return lexer_.fail(start, "not the end tag that is due, that of", due);
+    if (!lexer_.skip('>')) {
+        lexer_.skip_blanks();
+        if (!lexer_.skip('>')) return lexer_.fail(start, "not the end tag that is due, that of", due);
+    }
     open_.pop();
     return flush_text() && need(build_.end());
 }
 
 bool xml_reader::flush_text() noexcept {
     const std::string_view text = text_.view();
+    if (text.empty() && !text_stays_) return true;
     const bool wanted = !text.empty() && (text_stays_ || how_.keep_blank_texts || !is_blank(text));
     if (wanted && !need(build_.text(text))) return false;
     text_.clear();
