@@ -1,7 +1,7 @@
 #include <allot/structure/aligned_buffer.hpp>
 
-int main() {
+void aligned_buffer_index() {
     allot::aligned_buffer<float> samples;
     samples.resize(3);
-    return samples[3] > 0;
+    (void)samples[3];
 }

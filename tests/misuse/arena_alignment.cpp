@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_alignment() {
     allot::arena request({.name = "request"});
     (void)request.allocate(allot::layout{16, 24});
 }

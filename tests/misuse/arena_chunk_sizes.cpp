@@ -1,3 +1,3 @@
 #include <allot/structure/arena.hpp>
 
-int main() { allot::arena request({.name = "request", .chunk_bytes_max = 512}); }
+void arena_chunk_sizes() { allot::arena request({.name = "request", .chunk_bytes_max = 512}); }

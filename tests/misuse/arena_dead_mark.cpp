@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_dead_mark() {
     allot::arena request({.name = "request"});
     (void)request.allocate(16);
     const allot::arena_mark mark = request.mark();

@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_foreign_block() {
     allot::arena request({.name = "request"});
     (void)request.allocate(16);
     long other[2];

@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_foreign_mark() {
     allot::arena request({.name = "request"});
     allot::arena other({.name = "other"});
     request.rewind(other.mark());

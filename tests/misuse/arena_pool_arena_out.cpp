@@ -1,6 +1,6 @@
 #include <allot/structure/arena_pool.hpp>
 
-int main() {
+void arena_pool_arena_out() {
     allot::pooled<allot::arena> request;
     allot::arena_pool requests({.name = "request"});
     request = requests.acquire();

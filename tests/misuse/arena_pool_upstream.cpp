@@ -1,6 +1,6 @@
 #include <allot/structure/arena_pool.hpp>
 
-int main() {
+void arena_pool_upstream() {
     allot::arena below;
     allot::arena_pool requests({.name = "request", .upstream = &below});
 }

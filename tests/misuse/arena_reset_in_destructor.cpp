@@ -6,7 +6,7 @@ struct resets {
     ~resets() { target.reset(); }
 };
 
-int main() {
+void arena_reset_in_destructor() {
     allot::arena request({.name = "request"});
     request.make_owned<resets>(request);
     request.reset();

@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_reset_in_scope() {
     allot::arena request({.name = "request"});
     allot::arena::scope open(request);
     request.reset();

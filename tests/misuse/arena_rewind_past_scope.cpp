@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_rewind_past_scope() {
     allot::arena request({.name = "request"});
     const allot::arena_mark mark = request.mark();
     (void)request.allocate(16);

@@ -1,6 +1,6 @@
 #include <allot/structure/arena.hpp>
 
-int main() {
+void arena_wrong_size() {
     allot::arena request({.name = "request"});
     request.deallocate(request.allocate(48), 64);
 }

@@ -1,6 +1,6 @@
 #include <allot/structure/bounded_string.hpp>
 
-int main() {
+void bounded_string_truncate() {
     allot::tiered_pool texts({.name = "texts"});
     allot::bounded_string text(texts, "short");
     text.truncate(6);

@@ -1,6 +1,6 @@
 #include <allot/governance/budget.hpp>
 
-int main() {
+void budget_died_charged() {
     allot::budget limit({.name = "tenant"});
     (void)limit.try_charge(40);
 }

@@ -1,6 +1,6 @@
 #include <allot/structure/buffer.hpp>
 
-int main() {
+void buffer_truncate() {
     allot::buffer message;
     message.append("0123456789");
     message.truncate(11);

@@ -1,11 +1,10 @@
 #include <allot/allot.h>
 
-int main(void) {
+void c_pool_freed_twice(void) {
     allot_pool* pool;
     const allot_pool_options options = {.name = "sessions", .slot_size = 64};
-    if (allot_pool_create(&options, &pool)) return 1;
+    if (allot_pool_create(&options, &pool)) return;
     void* slot = allot_pool_alloc(pool);
     allot_pool_free(pool, slot);
     allot_pool_free(pool, slot);
-    return 0;
 }

@@ -1,10 +1,9 @@
 #include <allot/allot.h>
 
-int main(void) {
+void c_source_not_own(void) {
     allot_arena* arena;
     allot_source* source;
     const allot_arena_options options = {.name = "request"};
-    if (allot_arena_create(&options, &arena) || allot_arena_source(arena, &source)) return 1;
+    if (allot_arena_create(&options, &arena) || allot_arena_source(arena, &source)) return;
     allot_source_destroy(source);
-    return 0;
 }

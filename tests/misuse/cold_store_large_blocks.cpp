@@ -1,6 +1,6 @@
 #include <allot/structure/cold_store.hpp>
 
-int main() {
+void cold_store_large_blocks() {
     allot::cold_store blocks({.name = "history", .hot_bytes_max = 1000, .block_bytes_max = 1001});
-    return blocks.count() == 0 ? 0 : 1;
+    (void)blocks.count();
 }

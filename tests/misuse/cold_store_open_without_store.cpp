@@ -1,6 +1,6 @@
 #include <allot/structure/cold_store.hpp>
 
-int main() {
+void cold_store_open_without_store() {
     allot::cold_store blocks({.name = "history"});
-    return blocks.open() ? 0 : 1;
+    (void)blocks.open();
 }

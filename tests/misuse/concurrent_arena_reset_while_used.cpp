@@ -3,7 +3,7 @@
 #include <thread>
 
 // The reset must meet a call in the middle, so it tries until it does.
-int main() {
+void concurrent_arena_reset_while_used() {
     allot::concurrent_arena graph({.name = "graph"});
     std::thread([&graph] {
         for (;;) (void)graph.allocate(1, 1);

@@ -1,6 +1,6 @@
 #include <allot/structure/concurrent_arena.hpp>
 
-int main() {
+void concurrent_arena_upstream() {
     allot::arena below;
     allot::concurrent_arena graph({.name = "graph", .upstream = &below});
 }

@@ -1,7 +1,7 @@
 #include <allot/structure/concurrent_bounded_pool.hpp>
 #include <thread>
 
-int main() {
+void concurrent_bounded_pool_given_back_twice() {
     allot::concurrent_bounded_pool frames(
         {.name = "frames", .slot = {.size = 64, .align = 8}, .slot_count = 1});
     void* const slot = frames.allocate();

@@ -1,6 +1,6 @@
 #include <allot/structure/concurrent_buffer_pool.hpp>
 
-int main() {
+void concurrent_buffer_pool_use_after_free() {
     allot::concurrent_buffer_pool pool({.name = "input"});
     auto* const count = static_cast<volatile int*>(pool.try_allocate(allot::layout{100, 16}));
     *count = 1;

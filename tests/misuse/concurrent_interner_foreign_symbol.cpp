@@ -1,6 +1,6 @@
 #include <allot/structure/concurrent_interner.hpp>
 
-int main() {
+void concurrent_interner_foreign_symbol() {
     allot::concurrent_interner names({.name = "names"});
     allot::concurrent_interner others;
     (void)names.intern("one");

@@ -2,7 +2,7 @@
 #include <cstring>
 #include <vector>
 
-int main() {
+void concurrent_object_pool_returned_twice() {
     allot::concurrent_object_pool<std::vector<int>> lists({.name = "lists"});
     allot::pooled<std::vector<int>> list = lists.acquire();
     alignas(void*) std::byte copy[sizeof list]; // what no handle allows

@@ -1,3 +1,5 @@
 #include <allot/structure/concurrent_pool.hpp>
 
-int main() { allot::concurrent_pool jobs({.name = "jobs", .slot = {.size = 0}}); }
+void concurrent_pool_slot_of_no_bytes() {
+    allot::concurrent_pool jobs({.name = "jobs", .slot = {.size = 0}});
+}

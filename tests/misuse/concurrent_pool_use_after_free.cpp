@@ -1,6 +1,6 @@
 #include <allot/structure/concurrent_pool.hpp>
 
-int main() {
+void concurrent_pool_use_after_free() {
     allot::concurrent_pool jobs({.name = "jobs", .slot = {.size = 64, .align = 8}});
     auto* const count = static_cast<volatile int*>(jobs.allocate());
     *count = 1;

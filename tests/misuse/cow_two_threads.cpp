@@ -3,7 +3,7 @@
 #include <string>
 #include <thread>
 
-int main() {
+void cow_two_threads() {
     const auto text = allot::cow<std::string>::make(allot::default_source(), "shared");
     std::thread([copy = text] { const auto another = copy; }).join();
 }

@@ -1,6 +1,6 @@
 #include <allot/document/document_builder.hpp>
 
-int main() {
+void document_builder_second_root() {
     allot::document message({.name = "message"});
     allot::document_builder build(message);
     build.integer(1);

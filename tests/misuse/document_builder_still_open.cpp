@@ -1,6 +1,6 @@
 #include <allot/document/document_builder.hpp>
 
-int main() {
+void document_builder_still_open() {
     allot::document message({.name = "message"});
     allot::document_builder build(message);
     build.begin_array();

@@ -1,6 +1,6 @@
 #include <allot/document/document_builder.hpp>
 
-int main() {
+void document_builder_too_many() {
     allot::document message({.name = "message"});
     allot::document_builder build(message);
     build.begin_array(1);

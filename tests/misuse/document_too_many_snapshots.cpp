@@ -2,7 +2,7 @@
 
 #include <vector>
 
-int main() {
+void document_too_many_snapshots() {
     allot::document message({.name = "message"});
     (void)message.set_root(1);
     std::vector<allot::document> kept;

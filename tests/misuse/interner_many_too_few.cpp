@@ -1,6 +1,6 @@
 #include <allot/structure/interner.hpp>
 
-int main() {
+void interner_many_too_few() {
     allot::interner names({.name = "names"});
     const std::string_view texts[] = {"one", "two", "three"};
     allot::symbol symbols[2];

@@ -1,6 +1,6 @@
 #include <allot/structure/interner.hpp>
 
-int main() {
+void interner_stale_symbol() {
     allot::interner names({.name = "names"});
     const allot::symbol before = names.intern("text");
     names.clear();

@@ -1,6 +1,6 @@
 #include <allot/governance/ledger.hpp>
 
-int main() {
+void ledger_open_account() {
     auto* const books = new allot::ledger({.name = "app"});
     const allot::account page(*books, allot::tags::parse);
     delete books;

@@ -1,6 +1,6 @@
 #include <allot/structure/module_arenas.hpp>
 
-int main() {
+void module_arenas_upstream() {
     allot::arena below;
     allot::module_arenas host({.name = "plugins", .upstream = &below});
 }

@@ -1,6 +1,6 @@
-# cmake -DPROGRAM=… -DLINE=… -P must_die.cmake: the program must abort and say exactly LINE on stderr, where ADDRESS stands
+# cmake -DPROGRAM=… -DCASE=… -DLINE=… -P must_die.cmake: the program must abort and say exactly LINE on stderr, where ADDRESS stands
 # for any address.
-execute_process(COMMAND ${PROGRAM} RESULT_VARIABLE how OUTPUT_QUIET ERROR_VARIABLE said)
+execute_process(COMMAND ${PROGRAM} ${CASE} RESULT_VARIABLE how OUTPUT_QUIET ERROR_VARIABLE said)
 string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" pattern "${LINE}")
 string(REPLACE "ADDRESS" "0x[0-9a-f]+" pattern "${pattern}")
 if(NOT how MATCHES "aborted")

@@ -1,3 +1,3 @@
 #include <allot/testing/no_allocation.hpp>
 
-int main() { allot::no_allocation scope; }
+void no_allocation_without_hooks() { allot::no_allocation scope; }

@@ -1,10 +1,8 @@
 #include <allot/structure/object_pool.hpp>
-#include <optional>
 #include <vector>
 
-int main() {
-    std::optional<allot::object_pool<std::vector<int>>> lists;
-    lists.emplace(allot::object_pool_options{.name = "lists"});
-    const allot::pooled<std::vector<int>> list = lists->acquire();
-    lists.reset();
+void object_pool_died_early() {
+    allot::pooled<std::vector<int>> list;
+    allot::object_pool<std::vector<int>> lists({.name = "lists"});
+    list = lists.acquire();
 }

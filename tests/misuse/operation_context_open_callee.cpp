@@ -1,6 +1,6 @@
 #include <allot/structure/operation_context.hpp>
 
-int main() {
+void operation_context_open_callee() {
     allot::operation_context render({.name = "render"});
     allot::operation_context callee({.name = "brighten"}, render);
     render.reset();

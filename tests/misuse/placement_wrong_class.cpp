@@ -1,7 +1,7 @@
 #include <allot/governance/placement.hpp>
 #include <array>
 
-int main() {
+void placement_wrong_class() {
     std::array<std::byte, 256> bytes;
     allot::placement request({.name = "request", .inline_buffer = bytes});
     allot::placed_source locals(request, {.lives = allot::lifetime::call});

@@ -1,3 +1,3 @@
 #include <allot/structure/pool.hpp>
 
-int main() { allot::pool sessions({.name = "sessions", .slot = {.size = 0}}); }
+void pool_slot_of_no_bytes() { allot::pool sessions({.name = "sessions", .slot = {.size = 0}}); }

@@ -1,6 +1,6 @@
 #include <allot/structure/pool.hpp>
 
-int main() {
+void pool_use_after_free() {
     allot::pool sessions({.name = "sessions", .slot = {.size = 64, .align = 8}});
     auto* const count = static_cast<volatile int*>(sessions.allocate());
     *count = 1;

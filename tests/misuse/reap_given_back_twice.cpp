@@ -1,6 +1,6 @@
 #include <allot/structure/reap.hpp>
 
-int main() {
+void reap_given_back_twice() {
     allot::reap tree({.name = "tree"});
     void* const block = tree.allocate(40);
     tree.deallocate(block, 40);

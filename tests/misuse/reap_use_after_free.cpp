@@ -1,7 +1,7 @@
 #include <allot/structure/reap.hpp>
 #include <cstring>
 
-int main() {
+void reap_use_after_free() {
     allot::reap tree({.name = "tree"});
     void* const block = tree.allocate(40);
     tree.deallocate(block, 40);

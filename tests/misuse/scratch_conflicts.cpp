@@ -1,6 +1,6 @@
 #include <allot/structure/scratch.hpp>
 
-int main() {
+void scratch_conflicts() {
     allot::scratch one;
     auto two = allot::scratch::beside(one);
     auto three = allot::scratch::beside(one, two);

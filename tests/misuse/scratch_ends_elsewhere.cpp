@@ -20,7 +20,7 @@ task operation() {
     co_await std::suspend_always();
 }
 
-int main() {
+void scratch_ends_elsewhere() {
     const task started = operation();
     std::thread([started] { started.handle.resume(); }).join();
 }

@@ -1,7 +1,7 @@
 #include <allot/structure/scratch.hpp>
 #include <optional>
 
-int main() {
+void scratch_open_at_the_end() {
     std::optional<allot::scratch> work;
     allot::scratch_arenas arenas({.name = "words"});
     work.emplace(arenas);

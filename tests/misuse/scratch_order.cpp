@@ -1,7 +1,7 @@
 #include <allot/structure/scratch.hpp>
 #include <memory>
 
-int main() {
+void scratch_order() {
     auto outer = std::make_unique<allot::scratch>();
     allot::scratch inner;
     outer.reset();

@@ -2,7 +2,7 @@
 #include <allot/structure/scratch.hpp>
 #include <string>
 
-int main() {
+void scratch_outer_grows() {
     allot::scratch outer;
     std::pmr::string text(&outer);
     allot::scratch other;

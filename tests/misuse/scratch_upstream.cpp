@@ -1,6 +1,6 @@
 #include <allot/structure/scratch.hpp>
 
-int main() {
+void scratch_upstream() {
     allot::arena below;
     allot::scratch_arenas arenas({.name = "words", .upstream = &below});
 }

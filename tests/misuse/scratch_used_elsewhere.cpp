@@ -1,7 +1,7 @@
 #include <allot/structure/scratch.hpp>
 #include <thread>
 
-int main() {
+void scratch_used_elsewhere() {
     allot::scratch work;
     std::thread([&work] { (void)work.allocate(100); }).join();
 }

@@ -1,6 +1,6 @@
 #include <allot/governance/tag.hpp>
 
-int main() {
+void tag_table_full() {
     for (char first = 'a'; first <= 'z'; ++first)
         for (char second = 'a'; second <= 'z'; ++second)
             for (const char third : {'1', '2'}) {

@@ -8,7 +8,7 @@ struct plain_factory : allot::source_factory {
     allot::malloc_source source;
 };
 
-int main() {
+void tagged_heap_cannot_end() {
     plain_factory factory;
     allot::tagged_heap heap({.name = "app", .factory = &factory});
     (void)heap.source(allot::tags::edge).try_allocate({.size = 40});

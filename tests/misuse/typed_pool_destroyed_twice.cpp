@@ -1,7 +1,7 @@
 #include <allot/structure/typed_pool.hpp>
 #include <string>
 
-int main() {
+void typed_pool_destroyed_twice() {
     allot::typed_pool<std::string> lines({.name = "lines"});
     std::string* const line = lines.make("GET /");
     lines.destroy(line);
