@@ -31,6 +31,7 @@ allot_type allot_value_type(allot_value value) {
     case value_type::array: return ALLOT_ARRAY;
     case value_type::object: return ALLOT_OBJECT;
     case value_type::element: return ALLOT_ELEMENT;
+    case value_type::paged_out:
     case value_type::comment:
     case value_type::cdata:
     case value_type::instruction: return ALLOT_OTHER;

@@ -51,6 +51,10 @@ bounded_document::bounded_document(const bounded_document_options& options) noex
       keys_part_(part_name(options.name), pool_),
       keys_(
           {.name = part_name(options.name), .upstream = &keys_part_, .limit_bytes = options.keys_bytes_max}),
+      paged_(options.pages, options.page_bytes_max, options.page_count_max,
+             options.upstream ? *options.upstream : default_source()),
+      pageable_(options.pageable.first(std::min<std::size_t>(options.pageable.size(), pageable_max))),
+      makes_room_(options.makes_room),
       tree_({.name = options.name, .upstream = &tree_part_, .keys = &keys_}),
       reader_({.upstream = options.upstream, .read = {.bytes_max = options.json_bytes_max}}),
       reads_json_(options.json_bytes_max != 0 && has_json() && reader_.try_reserve(options.json_bytes_max)) {
@@ -73,6 +77,10 @@ bounded_document_numbers bounded_document::numbers() const noexcept {
     const allot::usage all = pool_.usage();
     now.other_bytes = all.live_bytes - now.tree_bytes - now.key_bytes;
     now.free_bytes = all.free_bytes;
+    now.paged_count = paged_.count();
+    now.paged_bytes = paged_.bytes();
+    now.page_outs = paged_.page_outs();
+    now.page_ins = paged_.page_ins();
     now.slack_bytes = now.capacity_bytes - all.live_bytes - all.free_bytes;
     return now;
 }
@@ -94,9 +102,17 @@ result<void> bounded_document::close() noexcept {
     tree_.clear();
     keys_.clear();
     const std::uint64_t left_bytes = pool_.usage().live_bytes;
-    if (left_bytes == 0) return {};
-
+    const std::uint64_t lost_count = paged_.take_lost_count();
     char text[160];
+    if (left_bytes == 0 && paged_.count() == 0 && lost_count == 0) return {};
+    if (left_bytes == 0) {
+        std::snprintf(
+            text, sizeof text,
+            "bounded_document '%s': the cold_store '%s' lost %llu of its pages, snapshots have %llu",
+            name().c_str(), paged_.pages()->name().c_str(), static_cast<unsigned long long>(lost_count),
+            static_cast<unsigned long long>(paged_.count()));
+        return error(text);
+    }
     std::snprintf(text, sizeof text, "%llu bytes are not free: snapshots have %llu, others %llu",
                   static_cast<unsigned long long>(left_bytes),
                   static_cast<unsigned long long>(tree_part_.live_bytes()),

@@ -9,6 +9,12 @@
 // When it is full the next larger one serves, by policy; then edits answer false, the tree is as it was, and
 // last_refusal() says which tier, how much was asked and how much there is. A container or text is one block:
 // none is larger than the largest tier (about 65,500 children, or a text of 1 MiB, with the default ones).
+// What is seldom read can leave the pool: subtrees are paged out to a cold_store (pages), one block each, and come
+// back when a path leads into them (find_at, set_at). In their place stands a value of type paged_out, which has no
+// children and is never mistaken for null; writers and copies to other documents read through it. What is in a block
+// counts as the tree's: erasing, replacing or closing drops it. A subtree of which a part is paged out stays until
+// that is back. Going out takes nothing from the pool; the block lives in the cold_store's memory, which is not the
+// pool's, and is not durable: to save a document write it whole (saved_document.hpp).
 // Prints nothing. End snapshots, and give back what was taken from pool(), before the end: what is missing
 // then is told by close() and to the observer.
 // Threads: compatible; describe() of the pool from any.
@@ -31,6 +37,7 @@
 #include <allot/core/result.hpp>
 #include <allot/document/document.hpp>
 #include <allot/document/json_reader.hpp>
+#include <allot/document/paged_subtrees.hpp>
 #include <allot/structure/interner.hpp>
 #include <allot/structure/tiered_pool.hpp>
 #include <array>
@@ -63,6 +70,14 @@ struct bounded_document_options {
     std::uint64_t json_bytes_max =
         0; // of a text for read_json(); about 18 bytes for each are taken at the start
     allot::observer* observer = nullptr;
+    // Where subtrees are paged out to; it outlives the document, and takes no memory from its pool.
+    cold_store* pages = nullptr;
+    std::size_t page_bytes_max = kibibytes(64); // of one subtree: at most the cold_store's block_bytes_max
+    std::uint32_t page_count_max = 1024;
+    // Containers whose children page_out_cold() may page out. Borrowed, and so are their texts. At most 8.
+    std::span<const path> pageable = {};
+    // Whether find_at, set_at and page_in that find no room page out cold children and try again.
+    bool makes_room = false;
 };
 
 // Who has how much of the pool: tree + keys + others + slack + free == capacity, in bytes.
@@ -73,6 +88,8 @@ struct bounded_document_numbers {
     std::uint64_t slack_bytes = 0; // in slots that are larger than what was asked for
     std::uint64_t free_bytes = 0;
     std::uint64_t capacity_bytes = 0;
+    std::uint64_t paged_count = 0, paged_bytes = 0; // subtrees that are paged out; plain, in the cold_store
+    std::uint64_t page_outs = 0, page_ins = 0;
 };
 
 namespace detail {
@@ -105,7 +122,7 @@ public:
     bounded_document(const bounded_document&) = delete;
     bounded_document& operator=(const bounded_document&) = delete;
 
-    bool is_ready() const noexcept { return pool_.capacity() != 0; }
+    bool is_ready() const noexcept { return pool_.capacity() != 0 && paged_.is_ready(); }
     // The tree: what document.hpp says.
     document& tree() noexcept { return tree_; }
     value root() const noexcept { return tree_.root(); }
@@ -113,6 +130,23 @@ public:
     [[nodiscard]] bool set_root(const content& what) noexcept { return tree_.set_root(what); }
     [[nodiscard]] document snapshot() noexcept { return tree_.snapshot(); }
     const interner& keys() const noexcept { return keys_; }
+    // As the functions of path_access.hpp; what is paged out on the way comes back, and so does what find_at leads
+    // to. Where the pool has no room for it, or its block is damaged, that is the error, and the tree and the block
+    // stay. (Those functions, a node and a value leave it where it is: value::is_paged_out() tells.)
+    // Values are valid until the next call of these and of page_out, page_out_cold.
+    result<value> find_at(path way) noexcept;
+    result<void> set_at(path way, const content& what) noexcept;
+    result<bool> erase_at(path way) noexcept;
+
+    // A container with its children, or a text of 64 bytes and more, leaves the pool: handles to what is in it are
+    // refused from then on. Done already: no error. On an error it stays.
+    result<void> page_out(path way) noexcept;
+    result<void> page_in(path way) noexcept;
+    // Children of the pageable containers, until so many bytes are free: first those that no path led to since they
+    // came, in their order, then those that were touched longest ago. Answers how many bytes became free; an error
+    // where there were none because something failed.
+    result<std::uint64_t> page_out_cold(std::uint64_t bytes_wanted) noexcept;
+
     // Replaces the tree by a JSON text's, with nothing from upstream or the system; an error leaves it as it
     // was: a wrong text, one above json_bytes_max, a full tier. The old tree lives until the new one is
     // whole.
@@ -133,10 +167,23 @@ public:
     result<void> close() noexcept;
 
 private:
+    result<void> bring(path way, bool with_last) noexcept;
+    // Whether there may be room now, where a shortage was noted since.
+    bool make_room(std::uint64_t bytes, std::uint64_t noted_before, unsigned& tries) noexcept;
+    void touch(path way) noexcept;
+    void touch(detail::tree_cell& child) noexcept;
+    void age() noexcept;
+
     tiered_pool pool_;
     detail::pool_part tree_part_; // of pool_
     detail::pool_part keys_part_; // of pool_
     interner keys_;
+    static constexpr std::size_t pageable_max = 8;
+    detail::paged_subtrees paged_;
+    std::span<const path> pageable_;
+    bool makes_room_;
+    std::uint8_t rank_ = 0; // of the child that was touched last
+    const detail::tree_cell* last_touched_ = nullptr;
     document tree_; // with keys_
     json_reader reader_;
     bool reads_json_;

@@ -1,5 +1,6 @@
 #include <allot/core/contract.hpp>
 #include <allot/document/document.hpp>
+#include <allot/document/tree_page.hpp>
 #include <allot/document/tree_stack.hpp>
 #include <allot/source/default_source.hpp>
 #include <utility>
@@ -20,10 +21,19 @@ struct copied_level {
 
 class tree_copier {
 public:
-    tree_copier(const tree_store& from, tree_store& to) noexcept
-        : from_(from), to_(to), above_(to.upstream()), same_keys_(from.same_keys(to)) {}
+    // Texts and pages are shared within a store; a page's content shares nothing.
+    tree_copier(const tree_store& from, tree_store& to, bool shares_texts) noexcept
+        : from_(from),
+          to_(to),
+          above_(to.upstream()),
+          same_keys_(from.same_keys(to)),
+          shares_texts_(shares_texts && &from == &to) {}
 
-    bool run(const tree_cell& root, tree_cell& made) noexcept {
+    bool run(tree_cell root, tree_cell& made) noexcept {
+        if (const tree_cell* const inside = within(root))
+            root = *inside;
+        else
+            return false;
         made = root;
         if (!copy_own(root, made)) return false;
         if (!made.has_node()) return true;
@@ -35,7 +45,9 @@ public:
                 here = above_.pop();
                 continue;
             }
-            const tree_cell& source = here.from->cells[here.at];
+            const tree_cell* const inside = within(here.from->cells[here.at]);
+            if (!inside) return undo(here, made);
+            const tree_cell& source = *inside;
             tree_cell& target = here.to->cells[here.at];
             target = source;
             if (!copy_own(source, target)) return undo(here, made);
@@ -47,6 +59,10 @@ public:
     }
 
 private:
+    // Of a page that the copy cannot share its content; nullptr where that cannot be read.
+    const tree_cell* within(const tree_cell& cell) noexcept {
+        return cell.type == value_type::paged_out && !shares_texts_ ? detail::page_content(cell) : &cell;
+    }
     // The cell alone; of a container the header and room for its cells.
     bool copy_own(const tree_cell& source, tree_cell& target) noexcept {
         if (source.key != 0 && !same_keys_) {
@@ -60,7 +76,7 @@ private:
             return target.node != nullptr;
         }
         if (!source.has_text_block()) return true;
-        if (&from_ != &to_) return to_.make_text(target, source.view());
+        if (!shares_texts_) return to_.make_text(target, source.view());
         to_.retain(source); // a text never changes
         return true;
     }
@@ -82,6 +98,7 @@ private:
     tree_store& to_;
     detail::tree_stack<copied_level> above_;
     bool same_keys_;
+    bool shares_texts_;
 };
 
 } // namespace
@@ -127,7 +144,7 @@ void document::replace_root(tree_cell cell) noexcept {
 bool document::set_root(const content& what) noexcept {
     tree_cell made;
     if (!make_cell(what, made)) return false;
-    if (!detail::has_own_name(made.type)) made.key = 0;
+    if (!detail::has_own_name(made.type_within())) made.key = 0;
     replace_root(made);
     return true;
 }
@@ -165,11 +182,11 @@ bool document::make_cell(const content& what, tree_cell& cell) noexcept {
     return cell.node != nullptr;
 }
 
-bool document::deep_copy(value from, tree_cell& cell) noexcept {
+bool document::deep_copy(value from, tree_cell& cell, bool shares_texts) noexcept {
     tree_cell root = *from.cell_;
-    if (!detail::has_own_name(root.type)) root.key = 0;
+    if (!detail::has_own_name(root.type_within())) root.key = 0;
     root.is_attribute = false;
-    return tree_copier(*from.store_, *store_).run(root, cell);
+    return tree_copier(*from.store_, *store_, shares_texts).run(root, cell);
 }
 
 symbol document::try_intern(std::string_view key) noexcept {

@@ -211,11 +211,12 @@ public:
 private:
     friend class node;
     friend class document_builder;
+    friend class detail::paged_subtrees;
 
     detail::tree_store* have_store() noexcept; // nullptr on shortage
     void replace_root(detail::tree_cell cell) noexcept;
     bool make_cell(const content& what, detail::tree_cell& cell) noexcept;
-    bool deep_copy(value from, detail::tree_cell& cell) noexcept;
+    bool deep_copy(value from, detail::tree_cell& cell, bool shares_texts = true) noexcept;
 
     document_options options_;
     detail::tree_store* store_ = nullptr;

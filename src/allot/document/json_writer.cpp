@@ -2,6 +2,7 @@
 
 #include <allot/core/out_of_memory.hpp>
 #include <allot/document/json_place.hpp>
+#include <allot/document/tree_page.hpp>
 #include <allot/source/default_source.hpp>
 
 #include <bit>
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 namespace allot {
 namespace detail {
@@ -111,8 +113,8 @@ public:
     result<void> write(value tree) noexcept {
         const bool is_done = write_tree(tree) && (!format_.ends_line || out_.put('\n')) && out_.flush();
         if (is_done) return {};
-        if (!problem_) return shortage_error();
-        allot::error failure(problem_);
+        if (!problem_ && !unread_) return shortage_error();
+        allot::error failure = unread_ ? *unread_ : allot::error(problem_);
         if (const std::string_view at = path_.view(); !at.empty()) {
             char context[320];
             std::snprintf(context, sizeof context, "at %.*s", static_cast<int>(at.size()), at.data());
@@ -153,8 +155,16 @@ private:
         case value_type::array: return open(at, '[', "[]");
         case value_type::object: return open(at, '{', "{}");
         case value_type::none: return fail("there is no value to write");
+        case value_type::paged_out: return put_page(at);
         default: return fail("what XML alone has (an element, a comment, CDATA) has no JSON form");
         }
+    }
+
+    bool put_page(value at) noexcept {
+        const result<value> content = open_page(at);
+        if (content) return put_value(*content); // a page has no page in it
+        unread_ = content.error();
+        return fail(nullptr);
     }
 
     bool open(value at, char start, std::string_view empty) noexcept {
@@ -274,7 +284,8 @@ private:
     json_output out_;
     json_levels levels_;
     json_write_options format_;
-    const char* problem_ = nullptr; // nullptr while it fails: memory ran out
+    const char* problem_ = nullptr; // nullptr while it fails: memory ran out, or
+    std::optional<allot::error> unread_ = std::nullopt;
     pointer_text path_;
 };
 

@@ -91,7 +91,7 @@ bool node::set(std::size_t index, const content& what) noexcept {
     tree_cell made;
     if (!owner_->make_cell(what, made)) return false;
     tree_cell& place = *child(index);
-    if (!admits(made.type)) {
+    if (!admits(made.type_within())) {
         owner_->store_->release(made);
         return false;
     }
@@ -128,7 +128,7 @@ bool node::insert_cell(std::size_t index, std::uint32_t key, const content& what
     tree_cell made;
     if (!owner_->make_cell(what, made)) return false;
     tree_store& store = *owner_->store_;
-    if (!admits(made.type) || !store.try_reserve(at_, type_ == value_type::object)) {
+    if (!admits(made.type_within()) || !store.try_reserve(at_, type_ == value_type::object)) {
         store.release(made);
         return false;
     }
@@ -173,12 +173,13 @@ bool node::take(std::size_t index, std::string_view key, node from, std::size_t 
 bool node::take_cell(std::size_t index, std::uint32_t key, node from, std::size_t from_index) noexcept {
     const tree_cell* source = from.child(from_index);
     const bool is_here = from.at_ == at_;
-    if (!source || from.owner_ != owner_ || index > size() - is_here || !admits(source->type)) return false;
+    if (!source || from.owner_ != owner_ || index > size() - is_here || !admits(source->type_within()))
+        return false;
     tree_store& store = *owner_->store_;
     const auto at = static_cast<std::uint32_t>(first_child() + index);
     const auto from_at = static_cast<std::uint32_t>(source - from.at_->cells);
     tree_cell moved = *source;
-    if (key != 0 || !detail::has_own_name(moved.type)) moved.key = key;
+    if (key != 0 || !detail::has_own_name(moved.type_within())) moved.key = key;
     if (is_here) {
         tree_cell* cells = at_->cells;
         cells[from_at].key = moved.key;
@@ -201,7 +202,8 @@ bool node::take_cell(std::size_t index, std::uint32_t key, node from, std::size_
 bool node::swap(std::size_t index, node other, std::size_t other_index) noexcept {
     tree_cell* a = child(index);
     tree_cell* b = other.child(other_index);
-    if (!a || !b || owner_ != other.owner_ || !admits(b->type) || !other.admits(a->type)) return false;
+    if (!a || !b || owner_ != other.owner_ || !admits(b->type_within()) || !other.admits(a->type_within()))
+        return false;
     memory_source& source = owner_->store_->upstream();
     if (at_ != other.at_ && !(may_move(source, *a, other.at_) && may_move(source, *b, at_))) return false;
     const std::uint32_t a_key = a->key;
@@ -210,7 +212,7 @@ bool node::swap(std::size_t index, node other, std::size_t other_index) noexcept
     const auto rekey = [](tree_cell& cell, value_type parent, std::uint32_t key) {
         if (parent == value_type::object)
             cell.key = key;
-        else if (!detail::has_own_name(cell.type))
+        else if (!detail::has_own_name(cell.type_within()))
             cell.key = 0;
     };
     rekey(*a, type_, a_key);

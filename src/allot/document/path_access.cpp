@@ -15,6 +15,7 @@ const char* name_of(value_type type) noexcept {
     case value_type::integer:
     case value_type::unsigned_integer: return "an integer";
     case value_type::real: return "a real number";
+    case value_type::paged_out: return "paged out";
     case value_type::text: return "a text";
     case value_type::array: return "an array";
     case value_type::object: return "an object";

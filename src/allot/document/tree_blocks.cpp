@@ -173,7 +173,7 @@ void tree_store::check_node(const tree_node& node, value_type type) const noexce
         expect(cell.type != value_type::none, "a cell is empty");
         expect(!cell.is_attribute || at < attributes, "an attribute stands behind a child");
         expect(!is_object || node.position_of(cell.key) == at, "a key is there twice, or its index is wrong");
-        expect((cell.key != 0) == (is_object || cell.is_attribute || has_own_name(cell.type)),
+        expect((cell.key != 0) == (is_object || cell.is_attribute || has_own_name(cell.type_within())),
                "a cell has a key where it should not, or none");
         expect(!cell.has_text_block() || (cell.text->refs != 0 && cell.text->bytes()[cell.text->size] == 0),
                "a text is broken");

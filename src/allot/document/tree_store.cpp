@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <allot/core/poison.hpp>
+#include <allot/document/tree_page.hpp>
 #include <allot/document/tree_store.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/concurrent_interner.hpp>
@@ -253,7 +254,10 @@ void tree_store::release(tree_cell cell) noexcept {
             else
                 --cell.node->refs_bits;
         } else if (cell.has_text_block() && --cell.text->refs == 0) {
-            give_back(cell.text, tree_text::block_size(cell.text->size));
+            if (cell.type == value_type::paged_out)
+                drop_page(cell);
+            else
+                give_back(cell.text, tree_text::block_size(cell.text->size));
         }
         while (up && place(up).key == 0) {
             tree_node* done = up;

@@ -13,7 +13,9 @@ using detail::tree_store;
 std::uint64_t own_bytes(const tree_cell& cell) noexcept {
     if (cell.has_node())
         return sizeof(tree_node) + (cell.node->cells ? tree_store::block_size(*cell.node) : 0);
-    return cell.has_text_block() ? detail::tree_text::block_size(cell.text->size) : 0;
+    return cell.has_text_block() && cell.type != value_type::paged_out
+               ? detail::tree_text::block_size(cell.text->size)
+               : 0;
 }
 
 // Apart from what lies below.

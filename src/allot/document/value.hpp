@@ -35,6 +35,7 @@ class node;
 
 namespace detail {
 class tree_store;
+class paged_subtrees;
 struct tree_access;
 
 // Of the interner of the store.
@@ -48,6 +49,10 @@ public:
 
     value_type type() const noexcept { return cell_ ? cell_->type : value_type::none; }
     explicit operator bool() const noexcept { return cell_ != nullptr; }
+    // A subtree that is not in memory: it has no children here, and is no null. See bounded_document.
+    bool is_paged_out() const noexcept { return type() == value_type::paged_out; }
+    // What it is when it has come back; of all others their type().
+    value_type type_within() const noexcept { return cell_ ? cell_->type_within() : value_type::none; }
     bool is_null() const noexcept { return type() == value_type::null; }
     bool is_bool() const noexcept { return type() == value_type::boolean; }
     bool is_integer() const noexcept {
@@ -142,6 +147,7 @@ private:
     friend class node;
     friend class value_iterator;
     friend class value_range;
+    friend class detail::paged_subtrees;
     friend struct detail::tree_access;
 
     value(const detail::tree_cell* cell, const detail::tree_store* store) noexcept
@@ -158,6 +164,7 @@ namespace detail {
 struct tree_access { // for what walks a tree faster than by values
     static const tree_cell* cell(value of) noexcept { return of.cell_; }
     static const tree_store* store(value of) noexcept { return of.store_; }
+    static value make(const tree_cell* cell, const tree_store* store) noexcept { return {cell, store}; }
 };
 } // namespace detail
 
@@ -230,6 +237,7 @@ struct tree_size {
     friend bool operator==(const tree_size&, const tree_size&) = default;
 };
 
+// A subtree that is paged out is one value without bytes, and equal to no other but itself.
 // Both walk without recursion. Trees of at most 32 levels need no memory; deeper ones take a stack from the
 // document's source, and nothing is answered where that is short.
 std::optional<tree_size> measure(value root) noexcept;

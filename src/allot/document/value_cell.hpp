@@ -25,6 +25,7 @@ enum class value_type : std::uint8_t {
     integer,          // a signed one, exact
     unsigned_integer, // one above the range of the signed, exact
     real,
+    paged_out, // a subtree that a bounded_document keeps in its cold_store: see there
     text,
     array,
     object,
@@ -50,7 +51,7 @@ constexpr bool has_own_name(value_type type) noexcept {
 
 struct tree_node;
 
-// A text of more than 7 bytes. A zero follows its bytes.
+// A text of more than 7 bytes. A zero follows its bytes. A tree_page (tree_page.hpp) begins like one.
 struct tree_text {
     std::uint32_t refs;
     std::uint32_t size;
@@ -69,7 +70,8 @@ struct tree_cell {
     value_type type = value_type::none;
     std::uint8_t length = 0;   // of an inline text
     bool is_attribute = false; // of an element; they come before its children
-    std::uint8_t spare = 0;
+    // When it was touched last, among those that may be paged out; where it is paged out, its value_type.
+    std::uint8_t rank = 0;
     std::uint32_t key = 0; // the symbol of a member's key, an element's or attribute's name, a target; or 0
     union {
         std::int64_t integer = 0;
@@ -82,6 +84,9 @@ struct tree_cell {
     };
 
     bool has_node() const noexcept { return is_container(type); }
+    value_type type_within() const noexcept {
+        return type == value_type::paged_out ? static_cast<value_type>(rank) : type;
+    }
     bool has_text_block() const noexcept { return length == in_block; }
     std::string_view view() const noexcept {
         return has_text_block() ? std::string_view(text->bytes(), text->size)

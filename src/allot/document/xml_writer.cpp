@@ -1,6 +1,7 @@
 #include <allot/document/xml.hpp>
 
 #include <allot/core/out_of_memory.hpp>
+#include <allot/document/tree_page.hpp>
 #include <allot/document/tree_stack.hpp>
 #include <allot/document/xml_lexer.hpp>
 
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 namespace allot {
 namespace {
@@ -51,6 +53,7 @@ public:
     error problem() noexcept;
 
 private:
+    bool read(value& it) noexcept; // what is paged out
     bool open(value it) noexcept;
     bool open_element(value it) noexcept;
     bool open_json(value it, std::string_view tag) noexcept;
@@ -79,6 +82,7 @@ private:
     const xml_write_options& how_;
     detail::tree_stack<open_container> open_;
     const char* what_ = nullptr;
+    std::optional<error> unread_ = std::nullopt;
 };
 
 std::string_view json_tag(value_type type) noexcept {
@@ -99,13 +103,14 @@ std::string_view json_tag(value_type type) noexcept {
 bool has_text_child(value it) noexcept {
     if (!it.is_element()) return false;
     for (const value child : it.children())
-        if (!child.is_element() && child.type() != value_type::comment &&
-            child.type() != value_type::instruction)
+        if (const value_type type = child.type_within();
+            type != value_type::element && type != value_type::comment && type != value_type::instruction)
             return true;
     return false;
 }
 
 bool xml_writer::write(value root) noexcept {
+    if (!read(root)) return false;
     if (!root.is_element() && json_tag(root.type()).empty())
         return fail("the root of XML is an element, or a value of JSON");
     if (how_.declaration && !(put("<?xml version=\"1.0\" encoding=\"UTF-8\"?>") && line(0))) return false;
@@ -116,11 +121,22 @@ bool xml_writer::write(value root) noexcept {
             if (!close()) return false;
             continue;
         }
-        const value child = *innermost.next++;
+        value child = *innermost.next++;
         if (!innermost.in_line && !line(depth())) return false;
-        if (!open(child)) return false;
+        if (!read(child) || !open(child)) return false;
     }
     return how_.indent == 0 || put("\n");
+}
+
+// Each is done with before the next one is read.
+bool xml_writer::read(value& it) noexcept {
+    const result<value> content = detail::open_page(it);
+    if (content) {
+        it = *content;
+        return true;
+    }
+    unread_ = content.error();
+    return false;
 }
 
 bool xml_writer::open(value it) noexcept {
@@ -268,6 +284,7 @@ bool xml_writer::characters(std::string_view text) noexcept {
 }
 
 error xml_writer::problem() noexcept {
+    if (unread_) return *unread_;
     if (!what_) return error(out_of_memory(last_refusal()).what());
     error made(what_);
     if (depth() != 0 && !top().it.key().empty()) {
