@@ -1,8 +1,11 @@
 #include <allot/core/contract.hpp>
 #include <allot/core/out_of_memory.hpp>
+#include <allot/core/result.hpp>
 
 namespace allot {
 namespace {
+
+constexpr std::string_view program = "allot: ";
 
 struct refusals {
     refusal newest;
@@ -30,7 +33,7 @@ out_of_memory::out_of_memory(const refusal& why) noexcept : why_(why) {
     const auto write = [&](std::initializer_list<fatal_part> parts) {
         for (const fatal_part& part : parts) out = part.write(out, end);
     };
-    write({"allot: out of memory: ", why.kind, " '", why.who.view(), "' refused ", why.asked.size,
+    write({program, "out of memory: ", why.kind, " '", why.who.view(), "' refused ", why.asked.size,
            " bytes (aligned to ", why.asked.align, ")"});
     if (why.limit_bytes != usage::unlimited) {
         write({": ", why.live_bytes, " of ", why.limit_bytes, " are live"});
@@ -41,5 +44,10 @@ out_of_memory::out_of_memory(const refusal& why) noexcept : why_(why) {
 const char* out_of_memory::what() const noexcept { return text_; }
 
 void throw_out_of_memory() { throw out_of_memory(last_refusal()); }
+
+error shortage_error() noexcept {
+    const out_of_memory shortage(last_refusal());
+    return error(std::string_view(shortage.what()).substr(program.size()));
+}
 
 } // namespace allot

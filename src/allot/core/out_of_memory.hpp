@@ -23,6 +23,8 @@
 
 namespace allot {
 
+class error; // result.hpp
+
 struct refusal {
     name who = {};         // the source, budget or structure that said no
     const char* kind = ""; // what it is: "budget", "page_source"; a string that lives for ever
@@ -50,5 +52,9 @@ private:
 
 // Throws out_of_memory(last_refusal()).
 [[noreturn]] void throw_out_of_memory();
+
+// last_refusal() for who answers with a result: "out of memory: budget 'session' refused …". The program's name
+// stands not before it, for context of the caller does: error::during().
+error shortage_error() noexcept;
 
 } // namespace allot

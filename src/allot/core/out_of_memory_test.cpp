@@ -1,4 +1,5 @@
 #include <allot/core/out_of_memory.hpp>
+#include <allot/core/result.hpp>
 
 #include <gtest/gtest.h>
 
@@ -22,6 +23,12 @@ TEST(out_of_memory, says_who_refused_what_and_how_much_is_live) {
                      "60000 of 61440 are live");
         EXPECT_EQ(shortage.why().asked, why.asked);
     }
+}
+
+TEST(out_of_memory, is_said_without_the_programs_name_where_a_result_carries_it) {
+    note_refusal({.who = "session", .kind = "budget", .asked = {5, 1}, .limit_bytes = 4, .live_bytes = 3});
+    EXPECT_EQ(shortage_error().during("line 3").text(),
+              "line 3: out of memory: budget 'session' refused 5 bytes (aligned to 1): 3 of 4 are live");
 }
 
 TEST(out_of_memory, keeps_its_text_when_later_refusals_come) {

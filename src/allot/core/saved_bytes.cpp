@@ -34,11 +34,7 @@ error bad(const char* format, Arguments... arguments) noexcept {
     return error(text).during("saved bytes");
 }
 
-error no_memory(std::size_t size) noexcept {
-    const refusal& why = last_refusal();
-    return bad("no memory for %llu bytes: refused by %s '%s'", static_cast<unsigned long long>(size),
-               why.kind, why.who.c_str());
-}
+error short_of_memory() noexcept { return shortage_error().during("saved bytes"); }
 
 result<header> read_header(byte_store& store, const saved_form& form) noexcept {
     header found{};
@@ -95,7 +91,7 @@ result<void> save_bytes(byte_store& store, const saved_form& form, std::span<con
                         memory_source& work) noexcept {
     const layout wanted{saved_header_bytes + content.size(), 16};
     auto* const whole = static_cast<std::byte*>(work.try_allocate(wanted));
-    if (!whole) return no_memory(wanted.size);
+    if (!whole) return short_of_memory();
     if (!content.empty()) std::memcpy(whole + saved_header_bytes, content.data(), content.size());
     seal_saved({whole, wanted.size}, form);
     const result<void> done = store.replace({whole, wanted.size});
@@ -109,7 +105,7 @@ result<loaded_bytes> load_bytes(byte_store& store, const saved_form& form, memor
     if (const result<void> done = check_length(store, found->size); !done) return done.error();
     const auto size = static_cast<std::size_t>(found->size);
     void* const memory = size == 0 ? nullptr : source.try_allocate({size, 16});
-    if (size != 0 && !memory) return no_memory(size);
+    if (size != 0 && !memory) return short_of_memory();
     loaded_bytes loaded({memory, size}, found->version, source);
     const std::span<std::byte> content(static_cast<std::byte*>(memory), size);
     const result<std::size_t> got = store.read_at(saved_header_bytes, content);

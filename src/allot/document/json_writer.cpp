@@ -1,6 +1,5 @@
 #include <allot/document/json_writer.hpp>
 
-#include <allot/core/out_of_memory.hpp>
 #include <allot/document/json_place.hpp>
 #include <allot/document/tree_page.hpp>
 #include <allot/source/default_source.hpp>
@@ -14,15 +13,6 @@
 
 namespace allot {
 namespace detail {
-
-allot::error shortage_error() noexcept {
-    const out_of_memory shortage(last_refusal());
-    std::string_view text = shortage.what();
-    constexpr std::string_view program = "allot: ";
-    if (text.starts_with(program)) text.remove_prefix(program.size());
-    return allot::error(text);
-}
-
 namespace {
 
 struct json_level {

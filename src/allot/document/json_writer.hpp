@@ -63,7 +63,7 @@ result<std::string_view> write_json(std::span<char> into, value tree,
                                     const json_write_options& options = {}) noexcept;
 
 namespace detail {
-allot::error shortage_error() noexcept; // who refused: last_refusal() as out_of_memory says it
+using allot::shortage_error;
 }
 
 } // namespace allot

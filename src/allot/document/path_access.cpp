@@ -159,7 +159,7 @@ private:
 } // namespace
 
 error detail::path_shortage(const path_cursor& of, std::size_t column) noexcept {
-    return of.error_at(column, out_of_memory(last_refusal()).what());
+    return of.error_at(column, shortage_error().what());
 }
 
 value value_at(value from, path way) noexcept {

@@ -19,7 +19,7 @@
 //     path 'a.b.c', column 3: nothing is there
 //     path 'a.b.c', column 5: what stands before it is a text
 //     path 'a[7]', column 2: the array has 2 items
-//     path 'a.b', column 3: allot: out of memory: …                (a shortage, as out_of_memory says it)
+//     path 'a.b', column 3: out of memory: …                       (a shortage: shortage_error())
 //
 //     document memory({.name = "agent"});
 //     assert(set_at(memory, "agent.notes[0].text", "read the header first"));

@@ -256,7 +256,7 @@ TEST(path_access, names_who_refused) {
     EXPECT_TRUE(set_at(memory, "a.c.d", std::string_view(text))
                     .error()
                     .text()
-                    .starts_with("path 'a.c.d', column 5: allot: out of memory: document 'small' refused "));
+                    .starts_with("path 'a.c.d', column 5: out of memory: document 'small' refused "));
     EXPECT_FALSE(value_at(memory.root(), "a.c"));
 }
 

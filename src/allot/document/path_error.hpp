@@ -5,7 +5,7 @@
 
 namespace allot::detail {
 
-// "path 'a.b', column 3: allot: out of memory: …", of last_refusal().
+// "path 'a.b', column 3: out of memory: …", of last_refusal().
 error path_shortage(const path_cursor& of, std::size_t column) noexcept;
 
 } // namespace allot::detail

@@ -9,7 +9,7 @@ constexpr saved_form form{.kind = {'J', 'S', 'O', 'N'}, .version = 1};
 
 result<void> save_document(byte_store& store, value tree, memory_source& work) noexcept {
     buffer whole(work);
-    if (!whole.try_extend(saved_header_bytes)) return detail::shortage_error().during("saving");
+    if (!whole.try_extend(saved_header_bytes)) return shortage_error().during("saving");
     if (const result<void> done = write_json(whole, tree); !done) return error(done.error()).during("saving");
     seal_saved(whole.bytes(), form);
     if (const result<void> done = store.replace(whole.bytes()); !done)

@@ -37,9 +37,7 @@ error in_template(std::string_view name, error why) noexcept {
     return why.during(said);
 }
 
-error shortage_of(std::string_view name) noexcept {
-    return in_template(name, error(out_of_memory(last_refusal()).what()));
-}
+error shortage_of(std::string_view name) noexcept { return in_template(name, shortage_error()); }
 
 // Of "${name}"; else empty.
 std::string_view slot_name(value of) noexcept {

@@ -175,7 +175,7 @@ void arena::refuse(layout wanted) noexcept {
                   .live_bytes = held_bytes_});
 }
 
-error arena::refusal_error() noexcept { return error(out_of_memory(last_refusal()).what()); }
+error arena::refusal_error() noexcept { return shortage_error(); }
 
 result<void*> arena::allocate_or_error(layout wanted) noexcept {
     if (void* const block = try_allocate(wanted)) return block;

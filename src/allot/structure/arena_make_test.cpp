@@ -120,7 +120,7 @@ TEST(arena_make, answers_nothing_on_shortage_and_constructs_nothing) {
         EXPECT_THROW((void)full.make<long>(1), out_of_memory);
         EXPECT_EQ(full.try_make<long>(1), nullptr);
         EXPECT_EQ(full.make_or_error<long>(1).error().text(),
-                  "allot: out of memory: arena 'full' refused 8 bytes (aligned to 8): 512 of 512 are live");
+                  "out of memory: arena 'full' refused 8 bytes (aligned to 8): 512 of 512 are live");
     }
     EXPECT_TRUE(ended.empty());
 }

@@ -57,7 +57,7 @@ result<module_arenas::module*> module_arenas::try_make(const module_options& how
         return each.name == how.name || (how.key && each.key == how.key);
     };
     void* const room = upstream_.try_allocate(layout_of<module>());
-    if (!room) return error(out_of_memory(last_refusal()).what());
+    if (!room) return shortage_error();
     auto* const made = ::new (room) module{.it = arena({.name = how.name,
                                                         .upstream = &upstream_,
                                                         .chunk_bytes_min = how.chunk_bytes_min,
