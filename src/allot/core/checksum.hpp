@@ -2,7 +2,9 @@
 //
 // Use it for what leaves memory and comes back: blocks, files, messages. It finds damage, not malice: who wants to
 // can make other bytes of the same checksum. It is XXH64 (https://github.com/Cyan4973/xxHash, doc/xxhash_spec.md),
-// so that other programs can check what was written; being ours, it is there in every build.
+// so that other programs can check what was written; being ours, it is there in every build. Recordings have XXH3
+// instead, made for the gigabytes that they may be: it comes from a library that the tool links, and a user's program
+// should not have to (observability/recording).
 // Owns nothing.
 // Threads: a pure function.
 // Cost: about 0.1 ns a byte, 5 ns for the shortest.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <allot/core/bytes.hpp>
+#include <allot/core/checksum.hpp>
 #include <allot/core/out_of_memory.hpp>
 #include <allot/structure/interner_file.hpp>
 #include <array>
@@ -10,24 +11,11 @@ namespace allot::detail {
 namespace {
 
 constexpr std::array<char, 8> magic = {'a', 'l', 'l', 'o', 't', 'i', 'n', 't'};
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t head_bytes = 32;
 constexpr std::size_t sum_at = 24; // the checksum is of all but itself
 constexpr std::size_t size_bytes = 4;
-constexpr std::size_t window_bytes = 4096;
-
-// FNV-1a of 64 bits (Fowler, Noll, Vo).
-class checksum {
-public:
-    void add(std::span<const std::byte> bytes) noexcept {
-        for (const std::byte each : bytes)
-            value_ = (value_ ^ static_cast<std::uint8_t>(each)) * 0x100000001B3;
-    }
-    std::uint64_t value() const noexcept { return value_; }
-
-private:
-    std::uint64_t value_ = 0xCBF29CE484222325;
-};
+constexpr std::size_t window_bytes = 4096; // the checksum is of as many at a time
 
 template <class Integer>
 void write_little(std::byte* to, Integer value) noexcept {
@@ -78,29 +66,24 @@ private:
     std::size_t size_ = 0;
 };
 
-error shortage_error(const char* what) noexcept {
-    return (message() << "no memory for " << what << ": '" << last_refusal().who.view() << "' refused "
-                      << last_refusal().asked.size << " bytes")
-        .to_error();
-}
-
 struct file_head {
     std::uint32_t text_count = 0;
     std::uint64_t payload_bytes = 0;
     std::uint64_t sum = 0;
 };
 
-// The texts of a file one after the other, through a window.
+// A file one byte after the other, through a window: first its head, then, once told where it ends, the rest.
 class text_reader {
 public:
     explicit text_reader(byte_store& from) noexcept : from_(from) {}
 
-    // Exactly so many; an error names the byte where the file ends.
+    result<file_head> read_head() noexcept;
+    // Exactly so many; an error names the byte where the file ends. Expects: at() + into.size() <= end().
     result<void> read(std::span<std::byte> into) noexcept {
         while (!into.empty()) {
-            if (window_at_ == window_end_)
+            if (window_at_ == window_size_)
                 if (auto filled = fill(); !filled) return filled;
-            const std::size_t part = std::min(into.size(), window_end_ - window_at_);
+            const std::size_t part = std::min(into.size(), window_size_ - window_at_);
             std::copy_n(window_ + window_at_, part, into.data());
             window_at_ += part;
             at_ += part;
@@ -109,48 +92,71 @@ public:
         return {};
     }
     std::uint64_t at() const noexcept { return at_; }
+    std::uint64_t end() const noexcept { return end_; } // by the head
+    std::uint64_t sum() const noexcept { return sum_; } // of what was read, when all was
 
 private:
+    // All of the window, but at the file's end.
     result<void> fill() noexcept {
-        result<std::size_t> got = from_.read_at(at_, window_);
-        if (!got) return std::move(got.error()).during((message() << "byte " << at_).view());
-        if (*got == 0) return (message() << "byte " << at_ << ": the file ends here; it is torn").to_error();
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(sizeof window_, end_ - at_));
+        window_size_ = 0;
         window_at_ = 0;
-        window_end_ = std::min(*got, sizeof window_);
+        while (window_size_ != wanted) {
+            const std::uint64_t at = at_ + window_size_;
+            result<std::size_t> got =
+                from_.read_at(at, std::span(window_).subspan(window_size_, wanted - window_size_));
+            if (!got) return std::move(got.error()).during((message() << "byte " << at).view());
+            if (*got == 0)
+                return (message() << "byte " << at << ": the file ends here; it is torn").to_error();
+            window_size_ += *got;
+        }
+        sum_ = checksum(std::span(window_).first(at_ == 0 ? sum_at : wanted), sum_);
         return {};
     }
 
     byte_store& from_;
     std::uint64_t at_ = 0; // in the file
+    std::uint64_t end_ = head_bytes;
+    std::uint64_t sum_ = 0;
     std::size_t window_at_ = 0;
-    std::size_t window_end_ = 0;
+    std::size_t window_size_ = 0;
     std::byte window_[window_bytes];
 };
 
-result<file_head> read_head(text_reader& from, checksum& sum) noexcept {
+// Of all but itself, in the pieces that a reader has: text_reader's windows.
+std::uint64_t sum_of(std::span<const std::byte> file) noexcept {
+    std::uint64_t sum = checksum(file.first(sum_at));
+    for (auto rest = file.subspan(head_bytes); !rest.empty();
+         rest = rest.subspan(std::min(rest.size(), window_bytes)))
+        sum = checksum(rest.first(std::min(rest.size(), window_bytes)), sum);
+    return sum;
+}
+
+result<file_head> text_reader::read_head() noexcept {
     std::byte bytes[head_bytes];
-    if (auto done = from.read(bytes); !done) return done.error();
+    if (auto done = read(bytes); !done) return done.error();
     if (!std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(bytes)))
         return error("byte 0: this is no saved interner");
     const auto found = read_little<std::uint32_t>(bytes + 8);
     if (found != version)
         return (message() << "byte 8: version " << found << "; this allot reads version " << version)
             .to_error();
-    sum.add(std::span(bytes).first(sum_at));
-    return file_head{.text_count = read_little<std::uint32_t>(bytes + 12),
-                     .payload_bytes = read_little<std::uint64_t>(bytes + 16),
-                     .sum = read_little<std::uint64_t>(bytes + sum_at)};
+    const file_head head = {.text_count = read_little<std::uint32_t>(bytes + 12),
+                            .payload_bytes = read_little<std::uint64_t>(bytes + 16),
+                            .sum = read_little<std::uint64_t>(bytes + sum_at)};
+    if (!checked_add(std::uint64_t{head_bytes}, head.payload_bytes, end_))
+        return (message() << "byte 16: " << head.payload_bytes << " bytes of texts cannot be").to_error();
+    return head;
 }
 
-result<std::uint32_t> read_size(text_reader& from, std::uint32_t text, std::uint64_t end,
-                                checksum* sum) noexcept {
+result<std::uint32_t> read_size(text_reader& from, std::uint32_t text) noexcept {
+    const std::uint64_t end = from.end();
     const std::uint64_t at = from.at();
     std::byte bytes[size_bytes];
     if (end - at < size_bytes)
         return (message() << "byte " << at << ": text " << text << " is beyond the end of the texts")
             .to_error();
     if (auto done = from.read(bytes); !done) return done.error();
-    if (sum) sum->add(bytes);
     const auto size = read_little<std::uint32_t>(bytes);
     if (size > end - from.at())
         return (message() << "byte " << at << ": text " << text << " of " << size << " bytes, where "
@@ -162,30 +168,26 @@ result<std::uint32_t> read_size(text_reader& from, std::uint32_t text, std::uint
 // Reads all, and answers how long the longest text is.
 result<std::uint32_t> check_file(byte_store& from) noexcept {
     text_reader reader(from);
-    checksum sum;
-    result<file_head> head = read_head(reader, sum);
+    result<file_head> head = reader.read_head();
     if (!head) return head.error();
-    std::uint64_t end = 0;
-    if (!checked_add(std::uint64_t{head_bytes}, head->payload_bytes, end))
-        return (message() << "byte 16: " << head->payload_bytes << " bytes of texts cannot be").to_error();
     std::uint32_t longest = 0;
     for (std::uint32_t text = 0; text != head->text_count; ++text) {
-        result<std::uint32_t> size = read_size(reader, text, end, &sum);
+        result<std::uint32_t> size = read_size(reader, text);
         if (!size) return size;
         longest = std::max(longest, *size);
         std::byte part[256];
         for (std::uint32_t left = *size; left != 0;) {
             const auto bytes = std::span(part).first(std::min<std::size_t>(left, sizeof part));
             if (auto done = reader.read(bytes); !done) return done.error();
-            sum.add(bytes);
             left -= static_cast<std::uint32_t>(bytes.size());
         }
     }
+    const std::uint64_t end = reader.end();
     if (reader.at() != end)
         return (message() << "byte " << reader.at() << ": " << end - reader.at()
                           << " bytes behind the last text")
             .to_error();
-    if (sum.value() != head->sum) return error("byte 24: the checksum is another than that of the bytes");
+    if (reader.sum() != head->sum) return error("byte 24: the checksum is another than that of the bytes");
     std::byte beyond[1];
     result<std::size_t> more = from.read_at(end, beyond);
     if (!more) return more.error();
@@ -195,13 +197,11 @@ result<std::uint32_t> check_file(byte_store& from) noexcept {
 
 result<void> insert_texts(interner_table& table, byte_store& from, std::span<std::byte> room) noexcept {
     text_reader reader(from);
-    checksum ignored;
-    result<file_head> head = read_head(reader, ignored);
+    result<file_head> head = reader.read_head();
     if (!head) return head.error();
-    const std::uint64_t end = head_bytes + head->payload_bytes;
     for (std::uint32_t each = 0; each != head->text_count; ++each) {
         const std::uint64_t at = reader.at();
-        result<std::uint32_t> size = read_size(reader, each, end, nullptr);
+        result<std::uint32_t> size = read_size(reader, each);
         if (!size) return size.error();
         if (*size > room.size())
             return (message() << "byte " << at << ": the file changed meanwhile").to_error();
@@ -214,7 +214,7 @@ result<void> insert_texts(interner_table& table, byte_store& from, std::span<std
             return (message() << "byte " << at << ": text " << each << " is the same as text "
                               << same - 1 - table.base())
                 .to_error();
-        if (table.insert(text, hash) == 0) return shortage_error("the texts");
+        if (table.insert(text, hash) == 0) return shortage_error();
     }
     return {};
 }
@@ -222,18 +222,19 @@ result<void> insert_texts(interner_table& table, byte_store& from, std::span<std
 } // namespace
 
 result<void> save_texts(const interner_table& table, byte_store& to) noexcept {
+    const message doing = message() << "saving interner '" << table.options().name.view() << "'";
     const std::uint32_t count = table.count(); // texts that others insert meanwhile have greater numbers
     std::uint64_t payload = 0;
     for (std::uint32_t value = table.base() + 1; value != table.base() + 1 + count; ++value) {
         const std::size_t size = table.text(value).size();
         if (size > static_cast<std::uint32_t>(-1))
-            return (message() << "saving interner '" << table.options().name.view() << "': a text of " << size
-                              << " bytes is too long for the format")
-                .to_error();
+            return (message() << "a text of " << size << " bytes is too long for the format")
+                .to_error()
+                .during(doing.view());
         payload += size_bytes + size;
     }
     const held_block whole(*table.options().upstream, head_bytes + payload);
-    if (!whole.bytes.data()) return shortage_error("the file");
+    if (!whole.bytes.data()) return shortage_error().during(doing.view());
     std::byte* at = whole.bytes.data();
     at = std::copy_n(reinterpret_cast<const std::byte*>(magic.data()), magic.size(), at);
     write_little(at, version);
@@ -245,13 +246,8 @@ result<void> save_texts(const interner_table& table, byte_store& to) noexcept {
         write_little(at, static_cast<std::uint32_t>(text.size()));
         at = std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), at + size_bytes);
     }
-    checksum sum;
-    sum.add(whole.bytes.first(sum_at));
-    sum.add(whole.bytes.subspan(head_bytes));
-    write_little(whole.bytes.data() + sum_at, sum.value());
-    if (auto done = to.replace(whole.bytes); !done)
-        return std::move(done.error())
-            .during((message() << "saving interner '" << table.options().name.view() << "'").view());
+    write_little(whole.bytes.data() + sum_at, sum_of(whole.bytes));
+    if (auto done = to.replace(whole.bytes); !done) return std::move(done.error()).during(doing.view());
     return {};
 }
 
@@ -261,7 +257,7 @@ result<void> load_texts(interner_table& table, byte_store& from) noexcept {
     result<std::uint32_t> longest = check_file(from);
     if (!longest) return std::move(longest.error()).during(doing.view());
     const held_block room(*table.options().upstream, std::max(*longest, std::uint32_t{1}));
-    if (!room.bytes.data()) return shortage_error("the longest text").during(doing.view());
+    if (!room.bytes.data()) return shortage_error().during(doing.view());
     if (auto done = insert_texts(table, from, room.bytes); !done) {
         table.clear(interner_table::numbers_go::back);
         return std::move(done.error()).during(doing.view());

@@ -2,10 +2,10 @@
 //
 //   even   the rest is the file
 //   odd    the rest are the texts, behind a right head whose count of texts is the second byte: what is
-//   behind the
-//          checksum is reached
+//          behind the checksum is reached
 //
 // What is loaded must be saved as the very same file, and nothing of a refused one may stay.
+#include <allot/core/checksum.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/interner.hpp>
 
@@ -41,11 +41,15 @@ std::string with_head(std::uint32_t count, const std::string& payload) {
     const auto put = [&](std::uint64_t value, int size) {
         for (int i = 0; i != size; ++i) head += static_cast<char>(value >> (8 * i));
     };
-    put(1, 4);
+    put(2, 4);
     put(count, 4);
     put(payload.size(), 8);
-    std::uint64_t sum = 0xCBF29CE484222325;
-    for (const char each : head + payload) sum = (sum ^ static_cast<unsigned char>(each)) * 0x100000001B3;
+    std::uint64_t sum = allot::checksum(std::as_bytes(std::span(head)));
+    for (auto rest = std::as_bytes(std::span(payload)); !rest.empty();) {
+        const auto piece = rest.first(std::min<std::size_t>(rest.size(), 4096));
+        sum = allot::checksum(piece, sum);
+        rest = rest.subspan(piece.size());
+    }
     put(sum, 8);
     return head + payload;
 }

@@ -1,3 +1,4 @@
+#include <allot/core/checksum.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/concurrent_interner.hpp>
 #include <allot/structure/interner.hpp>
@@ -52,9 +53,10 @@ std::string load_error(std::string bytes) {
 
 // As the format says, written by hand.
 std::string with_sum(std::string bytes) {
-    std::uint64_t sum = 0xCBF29CE484222325;
-    for (std::size_t i = 0; i != bytes.size(); ++i)
-        if (i < 24 || i >= 32) sum = (sum ^ static_cast<unsigned char>(bytes[i])) * 0x100000001B3;
+    const std::span all = std::as_bytes(std::span(bytes));
+    std::uint64_t sum = checksum(all.first(24));
+    for (std::size_t at = 32; at < all.size(); at += 4096)
+        sum = checksum(all.subspan(at, std::min<std::size_t>(4096, all.size() - at)), sum);
     for (std::size_t i = 0; i != 8; ++i) bytes[24 + i] = static_cast<char>(sum >> (8 * i));
     return bytes;
 }
@@ -64,7 +66,7 @@ std::string file_of(std::uint32_t count, const std::string& payload) {
     const auto put = [&](std::uint64_t value, int size) {
         for (int i = 0; i != size; ++i) bytes += static_cast<char>(value >> (8 * i));
     };
-    put(1, 4);
+    put(2, 4);
     put(count, 4);
     put(payload.size(), 8);
     put(0, 8);
@@ -107,6 +109,10 @@ TEST(interner_file, is_as_the_format_says) {
     names.intern("");
     ASSERT_TRUE(names.save(store));
     EXPECT_EQ(store.bytes, file_of(2, two_texts));
+    const std::string long_text(10'000, 'x');
+    names.intern(long_text);
+    ASSERT_TRUE(names.save(store));
+    EXPECT_EQ(store.bytes, file_of(3, two_texts + std::string("\x10\x27\0\0", 4) + long_text));
     interner empty;
     ASSERT_TRUE(empty.save(store));
     EXPECT_EQ(store.bytes, file_of(0, ""));
@@ -122,8 +128,8 @@ TEST(interner_file, says_what_is_wrong_and_where) {
     EXPECT_EQ(load_error("ALLOT" + right.substr(5)),
               "loading interner 'names': byte 0: this is no saved interner");
     std::string other = right;
-    other[8] = 2;
-    EXPECT_EQ(load_error(other), "loading interner 'names': byte 8: version 2; this allot reads version 1");
+    other[8] = 1;
+    EXPECT_EQ(load_error(other), "loading interner 'names': byte 8: version 1; this allot reads version 2");
     other = right;
     other[37] = 'N';
     EXPECT_EQ(load_error(other),
@@ -196,7 +202,7 @@ TEST(interner_file, survives_each_shortage) {
     EXPECT_GT(points, 10);
     interner small({.name = "small", .limit_bytes = kibibytes(16)});
     EXPECT_TRUE(small.load(store).error().text().starts_with(
-        "loading interner 'small': no memory for the texts: 'small' refused"));
+        "loading interner 'small': out of memory: interner 'small' refused"));
 }
 
 } // namespace
