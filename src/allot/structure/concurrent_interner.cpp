@@ -13,20 +13,11 @@ namespace allot {
 
 using guard = detail::fork_mutex::guard;
 
-namespace {
-
-// By the one writer.
-void add(std::atomic<std::uint64_t>& to, std::uint64_t more) noexcept {
-    to.store(to.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-}
-
-} // namespace
-
 concurrent_interner::concurrent_interner(const interner_options& options) noexcept
-    : table_({.name = options.name,
-              .kind = "concurrent_interner",
-              .upstream = options.upstream,
-              .limit_bytes = options.limit_bytes}) {
+    : interner_reading({.name = options.name,
+                        .kind = "concurrent_interner",
+                        .upstream = options.upstream,
+                        .limit_bytes = options.limit_bytes}) {
     ALLOT_EXPECT(table_.options().upstream->traits().thread_safe, "concurrent_interner '",
                  options.name.view(), "': its upstream is not thread_safe");
 }
@@ -100,31 +91,16 @@ symbol concurrent_interner::intern(std::string_view text) {
 
 std::size_t concurrent_interner::intern_many(std::span<const std::string_view> texts,
                                              std::span<symbol> symbols) noexcept {
-    ALLOT_EXPECT(symbols.size() >= texts.size(), "concurrent_interner '", name().view(), "': intern_many of ",
-                 texts.size(), " texts into ", symbols.size(), " symbols");
-    std::size_t done = 0;
-    std::uint64_t known_count = 0;
-    std::uint64_t known_bytes = 0;
-    detail::intern_in_groups(table_, texts,
-                             [&](std::string_view text, std::uint32_t hash, std::uint32_t known) {
-                                 symbol made = symbol::from_value(known);
-                                 if (made) {
-                                     ++known_count;
-                                     known_bytes += text.size();
-                                 } else {
-                                     made = intern_hashed(text, hash, own_cell());
-                                     if (!made) return false;
-                                 }
-                                 symbols[done++] = made;
-                                 return true;
-                             });
+    const many all = intern_groups(texts, symbols, [this](std::string_view text, std::uint32_t hash) {
+        return intern_hashed(text, hash, own_cell());
+    });
     if (cell* const own = own_cell()) {
-        add(own->hits, known_count);
-        add(own->asked_bytes, known_bytes);
-    } else if (known_count != 0) {
-        count_slowly(known_count, known_bytes);
+        add(own->hits, all.known_count);
+        add(own->asked_bytes, all.known_bytes);
+    } else if (all.known_count != 0) {
+        count_slowly(all.known_count, all.known_bytes);
     }
-    return done;
+    return all.done;
 }
 
 bool concurrent_interner::try_preload(std::span<const std::string_view> texts) noexcept {
@@ -161,10 +137,6 @@ void concurrent_interner::clear() noexcept {
     });
 }
 
-result<void> concurrent_interner::save(byte_store& to) const noexcept {
-    return detail::save_texts(table_, to);
-}
-
 result<void> concurrent_interner::load(byte_store& from) noexcept {
     const guard hold(mutex_);
     return detail::load_texts(table_, from);
@@ -179,11 +151,6 @@ interner_numbers concurrent_interner::numbers() const noexcept {
         sum.asked_bytes += each.asked_bytes.load(std::memory_order_relaxed);
     });
     return sum;
-}
-
-void concurrent_interner::fatal_symbol(symbol wanted) const noexcept {
-    fatal({"concurrent_interner '", name().view(), "': symbol ", wanted.value(),
-           " is not of this interner, or from before clear()"});
 }
 
 } // namespace allot

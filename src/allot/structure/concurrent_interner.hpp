@@ -37,13 +37,12 @@
 
 namespace allot {
 
-class concurrent_interner {
+// What reads (resolve, contains, for_each, save, usage …) stands in interner_reading.hpp.
+class concurrent_interner : public detail::interner_reading {
 public:
     // Takes nothing from upstream yet.
     explicit concurrent_interner(const interner_options& options = {.name = "concurrent_interner"}) noexcept;
     ~concurrent_interner();
-    concurrent_interner(const concurrent_interner&) = delete;
-    concurrent_interner& operator=(const concurrent_interner&) = delete;
 
     // None on shortage or at the limit, with last_refusal(); everything is as it was.
     [[nodiscard]] symbol try_intern(std::string_view text) noexcept;
@@ -61,48 +60,16 @@ public:
     // None where it was not there when the call began. Lock-free but for a miss that meets a split of its
     // segment again and again: it asks under the lock.
     symbol find(std::string_view text) const noexcept;
-    bool contains(symbol wanted) const noexcept { return table_.contains(wanted.value()); }
-    // Expects: contains(wanted).
-    std::string_view resolve(symbol wanted) const noexcept {
-        if constexpr (checks >= check_level::on)
-            if (!contains(wanted)) [[unlikely]]
-                fatal_symbol(wanted);
-        return table_.text(wanted.value());
-    }
-    // Zero-based and dense since the last clear(): for tables beside it. Expects: contains(wanted).
-    std::uint32_t index_of(symbol wanted) const noexcept { return wanted.value() - 1 - table_.base(); }
-    // The inverse. Expects: index < count().
-    symbol symbol_at(std::uint32_t index) const noexcept {
-        return symbol::from_value(table_.base() + 1 + index);
-    }
-    std::uint32_t count() const noexcept { return table_.count(); }
-    bool is_empty() const noexcept { return count() == 0; }
-    // Calls visit(symbol, std::string_view) in the order of symbols. What is interned meanwhile is met or
-    // not.
-    template <class Visit>
-    void for_each(Visit visit) const {
-        for (std::uint32_t index = 0; index < count(); ++index) {
-            const symbol each = symbol_at(index);
-            visit(each, resolve(each));
-        }
-    }
 
     // Forgets all texts and gives all memory upstream. Symbols from before are refused from then on. Needs
     // quiet.
     void clear() noexcept;
 
-    // As interner's; an interner's file is this one's. Others may insert while it saves: what is there when
-    // it begins is saved. load() needs quiet.
-    result<void> save(byte_store& to) const noexcept;
+    // As interner's. Needs quiet.
     result<void> load(byte_store& from) noexcept;
 
     // Exact when no other thread is inside a call.
     interner_numbers numbers() const noexcept;
-    // live are the texts with their zeros, slack the tables and cells, free the rest of the text chunk.
-    allot::usage usage() const noexcept { return table_.usage(); }
-    const allot::name& name() const noexcept { return table_.options().name; }
-    // Aborts where an invariant does not hold. Needs quiet. Cost: O(count).
-    void check() const noexcept { table_.check(); }
 
 private:
     // A thread's, found by its slot: one writer, any reader. nobodys_ is of threads without a cell.
@@ -126,9 +93,7 @@ private:
             if (cell* const each = place.load(std::memory_order_acquire)) visit(*each);
         visit(nobodys_);
     }
-    [[noreturn, gnu::cold]] void fatal_symbol(symbol wanted) const noexcept;
 
-    detail::interner_table table_;
     mutable detail::fork_mutex mutex_; // of insertions, and of making cells
     std::atomic<cell*> cells_[detail::thread_slot_count + 1] = {};
     cell nobodys_;

@@ -1,4 +1,3 @@
-#include <allot/core/contract.hpp>
 #include <allot/core/out_of_memory.hpp>
 #include <allot/structure/interner.hpp>
 #include <allot/structure/interner_file.hpp>
@@ -6,12 +5,10 @@
 namespace allot {
 
 interner::interner(const interner_options& options) noexcept
-    : table_({.name = options.name,
-              .kind = "interner",
-              .upstream = options.upstream,
-              .limit_bytes = options.limit_bytes}) {}
-
-interner::~interner() = default;
+    : interner_reading({.name = options.name,
+                        .kind = "interner",
+                        .upstream = options.upstream,
+                        .limit_bytes = options.limit_bytes}) {}
 
 symbol interner::try_intern(std::string_view text) noexcept { return intern_hashed(text, table_.hash(text)); }
 
@@ -43,27 +40,12 @@ symbol interner::intern(std::string_view text) {
 
 std::size_t interner::intern_many(std::span<const std::string_view> texts,
                                   std::span<symbol> symbols) noexcept {
-    ALLOT_EXPECT(symbols.size() >= texts.size(), "interner '", name().view(), "': intern_many of ",
-                 texts.size(), " texts into ", symbols.size(), " symbols");
-    std::size_t done = 0;
-    std::uint64_t known_count = 0;
-    std::uint64_t known_bytes = 0;
-    detail::intern_in_groups(table_, texts,
-                             [&](std::string_view text, std::uint32_t hash, std::uint32_t known) {
-                                 symbol made = symbol::from_value(known);
-                                 if (made) {
-                                     ++known_count;
-                                     known_bytes += text.size();
-                                 } else {
-                                     made = intern_hashed(text, hash);
-                                     if (!made) return false;
-                                 }
-                                 symbols[done++] = made;
-                                 return true;
-                             });
-    add(hits_, known_count);
-    add(asked_bytes_, known_bytes);
-    return done;
+    const many all = intern_groups(texts, symbols, [this](std::string_view text, std::uint32_t hash) {
+        return intern_hashed(text, hash);
+    });
+    add(hits_, all.known_count);
+    add(asked_bytes_, all.known_bytes);
+    return all.done;
 }
 
 bool interner::try_preload(std::span<const std::string_view> texts) noexcept {
@@ -90,8 +72,6 @@ void interner::clear() noexcept {
         each->store(0, std::memory_order_relaxed);
 }
 
-result<void> interner::save(byte_store& to) const noexcept { return detail::save_texts(table_, to); }
-
 result<void> interner::load(byte_store& from) noexcept { return detail::load_texts(table_, from); }
 
 interner_numbers interner::numbers() const noexcept {
@@ -101,11 +81,6 @@ interner_numbers interner::numbers() const noexcept {
             .text_bytes = table_.text_bytes(),
             .asked_bytes = asked_bytes_.load(std::memory_order_relaxed),
             .held_bytes = table_.held_bytes()};
-}
-
-void interner::fatal_symbol(symbol wanted) const noexcept {
-    fatal({"interner '", name().view(), "': symbol ", wanted.value(),
-           " is not of this interner, or from before clear()"});
 }
 
 } // namespace allot

@@ -30,13 +30,8 @@
 //     assert(names.numbers().hits == 1 && names.numbers().misses == 2);
 #pragma once
 
-#include <allot/core/byte_store.hpp>
-#include <allot/core/checks.hpp>
 #include <allot/structure/interner_keywords.hpp>
-#include <allot/structure/interner_table.hpp>
-#include <allot/structure/symbol.hpp>
-#include <span>
-#include <string_view>
+#include <allot/structure/interner_reading.hpp>
 
 namespace allot {
 
@@ -60,13 +55,11 @@ struct interner_numbers {
     }
 };
 
-class interner {
+// What reads (resolve, contains, find by index, for_each, save, usage …) stands in interner_reading.hpp.
+class interner : public detail::interner_reading {
 public:
     // Takes nothing from upstream yet.
     explicit interner(const interner_options& options = {}) noexcept;
-    ~interner();
-    interner(const interner&) = delete;
-    interner& operator=(const interner&) = delete;
 
     // None on shortage or at the limit, with last_refusal(); everything is as it was.
     [[nodiscard]] symbol try_intern(std::string_view text) noexcept;
@@ -83,57 +76,20 @@ public:
 
     // None where it was never interned.
     symbol find(std::string_view text) const noexcept;
-    bool contains(symbol wanted) const noexcept { return table_.contains(wanted.value()); }
-    // Expects: contains(wanted).
-    std::string_view resolve(symbol wanted) const noexcept {
-        if constexpr (checks >= check_level::on)
-            if (!contains(wanted)) [[unlikely]]
-                fatal_symbol(wanted);
-        return table_.text(wanted.value());
-    }
-    // Zero-based and dense since the last clear(): for tables beside it. Expects: contains(wanted).
-    std::uint32_t index_of(symbol wanted) const noexcept { return wanted.value() - 1 - table_.base(); }
-    // The inverse. Expects: index < count().
-    symbol symbol_at(std::uint32_t index) const noexcept {
-        return symbol::from_value(table_.base() + 1 + index);
-    }
-    std::uint32_t count() const noexcept { return table_.count(); }
-    bool is_empty() const noexcept { return count() == 0; }
-    // Calls visit(symbol, std::string_view) in the order of symbols. What is interned meanwhile is met, too.
-    template <class Visit>
-    void for_each(Visit visit) const {
-        for (std::uint32_t index = 0; index < count(); ++index) {
-            const symbol each = symbol_at(index);
-            visit(each, resolve(each));
-        }
-    }
 
     // Forgets all texts and gives all memory upstream. Symbols from before are refused from then on.
     void clear() noexcept;
 
-    // The texts, in order, as docs/format/interner.md says; replaces the store's content. Takes one block as
-    // large as the file from upstream meanwhile.
-    result<void> save(byte_store& to) const noexcept;
     // Into an empty interner; one that was never cleared gives the same symbols again. On an error it is as
     // before.
     result<void> load(byte_store& from) noexcept;
 
     interner_numbers numbers() const noexcept;
-    // Exact. live are the texts with their zeros, slack the tables, free the rest of the text chunk.
-    allot::usage usage() const noexcept { return table_.usage(); }
-    const allot::name& name() const noexcept { return table_.options().name; }
-    // Aborts where an invariant does not hold. Cost: O(count).
-    void check() const noexcept { table_.check(); }
 
 private:
     symbol miss(std::string_view text, std::uint32_t hash) noexcept;
-    void add(std::atomic<std::uint64_t>& to, std::uint64_t more) noexcept {
-        to.store(to.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-    }
     symbol intern_hashed(std::string_view text, std::uint32_t hash) noexcept;
-    [[noreturn, gnu::cold]] void fatal_symbol(symbol wanted) const noexcept;
 
-    detail::interner_table table_;
     std::atomic<std::uint64_t> hits_ = 0;
     std::atomic<std::uint64_t> misses_ = 0;
     std::atomic<std::uint64_t> asked_bytes_ = 0;

@@ -262,29 +262,4 @@ private:
     std::atomic<std::uint64_t> refused_count_ = 0;
 };
 
-// In groups: the memory of all is asked for before the first is looked at. `intern` gets a text, its hash,
-// and its value or 0, where that needs another look; returns false to end it.
-template <class Intern>
-void intern_in_groups(const interner_table& table, std::span<const std::string_view> texts,
-                      Intern intern) noexcept {
-    constexpr std::size_t group_max = 16;
-    while (!texts.empty()) {
-        const std::span<const std::string_view> group = texts.first(std::min(texts.size(), group_max));
-        texts = texts.subspan(group.size());
-        std::uint32_t hashes[group_max];
-        std::uint32_t values[group_max];
-        for (std::size_t i = 0; i != group.size(); ++i) {
-            hashes[i] = table.hash(group[i]);
-            table.fetch_slot(hashes[i]);
-        }
-        for (std::size_t i = 0; i != group.size(); ++i) values[i] = table.fetch_entry(hashes[i]);
-        std::string_view stored[group_max];
-        for (std::size_t i = 0; i != group.size(); ++i) stored[i] = table.fetch_text(values[i]);
-        for (std::size_t i = 0; i != group.size(); ++i) {
-            const bool is_right = values[i] != 0 && interner_table::is_equal(stored[i], group[i]);
-            if (!intern(group[i], hashes[i], is_right ? values[i] : 0)) return;
-        }
-    }
-}
-
 } // namespace allot::detail
