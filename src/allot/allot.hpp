@@ -13,6 +13,7 @@
 #include <allot/core/checks.hpp>
 #include <allot/core/checksum.hpp>
 #include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/core/contract.hpp>
 #include <allot/core/layout.hpp>
 #include <allot/core/memory_source.hpp>

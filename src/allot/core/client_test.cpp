@@ -1,4 +1,5 @@
 #include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 
 #include <gtest/gtest.h>
 
@@ -76,6 +77,19 @@ TEST(client, reports_a_source_to_a_recorder_that_takes_reports_and_to_no_other) 
                 "^report 1 arena 'request' 0 bytes in 0\n$");
     EXPECT_EXIT(report_with(ALLOT_CLIENT_V1_SIZE_MIN, true), testing::ExitedWithCode(90), "^$");
     EXPECT_EXIT(report_with(sizeof(allot_client_v1), false), testing::ExitedWithCode(90), "^$");
+}
+
+void report_twice() {
+    (void)load_recorder();
+    std::uint64_t id = 0;
+    allot::report_to_client(id, {.kind = "arena", .who = "request", .held_bytes = 4096, .held_count = 2});
+    allot::report_to_client(id, {.kind = "arena", .who = "request"});
+    std::_Exit(static_cast<int>(id));
+}
+
+TEST(client, reports_under_one_id_from_the_first_report_on) {
+    EXPECT_EXIT(report_twice(), testing::ExitedWithCode(1),
+                "^report 1 arena 'request' 4096 bytes in 2\nreport 1 arena 'request' 0 bytes in 0\n$");
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/buffer_pool.hpp>
 #include <utility>
@@ -263,14 +263,10 @@ void buffer_pool::publish() noexcept {
 }
 
 void buffer_pool::tell_client() noexcept {
-    allot_client_source self{};
-    self.size = sizeof self;
-    self.id = client_id_;
-    self.kind = "buffer_pool";
-    self.name = name_.c_str();
-    self.held_bytes = held_bytes_;
-    self.held_count = published_.held_count.load();
-    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
+    report_to_client(client_id_, {.kind = "buffer_pool",
+                                  .who = name_,
+                                  .held_bytes = held_bytes_,
+                                  .held_count = published_.held_count.load()});
 }
 
 buffer_tier_statistics buffer_pool::statistics(std::size_t index) const noexcept {

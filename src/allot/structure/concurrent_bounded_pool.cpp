@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <allot/core/bytes.hpp>
-#include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/platform/threads.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/concurrent_bounded_pool.hpp>
@@ -184,14 +184,9 @@ void concurrent_bounded_pool::fatal_not_live(const void* address) const noexcept
 }
 
 void concurrent_bounded_pool::tell_client(std::uint64_t held_bytes) noexcept {
-    allot_client_source self{};
-    self.size = sizeof self;
-    self.id = client_id_;
-    self.kind = kind;
-    self.name = name_.c_str();
-    self.held_bytes = held_bytes;
-    self.held_count = held_bytes != 0;
-    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
+    report_to_client(
+        client_id_,
+        {.kind = kind, .who = name_, .held_bytes = held_bytes, .held_count = held_bytes != 0 ? 1u : 0u});
 }
 
 allot::usage concurrent_bounded_pool::usage() const noexcept {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/platform/clock.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/concurrent_buffer_pool.hpp>
@@ -253,14 +254,9 @@ void concurrent_buffer_pool::tell_client() noexcept {
     if (!allot_client_find()) return; // no lock where nobody listens
     const allot::usage now = usage();
     const detail::fork_mutex::guard hold(client_mutex_);
-    allot_client_source self{};
-    self.size = sizeof self;
-    self.id = client_id_;
-    self.kind = "buffer_pool";
-    self.name = name_.c_str();
-    self.held_bytes = now.held_bytes;
-    self.held_count = now.held_count;
-    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
+    report_to_client(
+        client_id_,
+        {.kind = "buffer_pool", .who = name_, .held_bytes = now.held_bytes, .held_count = now.held_count});
 }
 
 } // namespace allot

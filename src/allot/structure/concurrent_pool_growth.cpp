@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/platform/clock.hpp>
 #include <allot/structure/concurrent_pool.hpp>
 #include <utility>
@@ -54,14 +54,10 @@ bool concurrent_pool::grow(std::uint64_t slot_count_wanted) noexcept {
 }
 
 void concurrent_pool::tell_client() noexcept {
-    allot_client_source self{};
-    self.size = sizeof self;
-    self.id = client_id_;
-    self.kind = "concurrent_pool";
-    self.name = name_.c_str();
-    self.held_bytes = upstream_.held_bytes();
-    self.held_count = slab_count_.load();
-    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
+    report_to_client(client_id_, {.kind = "concurrent_pool",
+                                  .who = name_,
+                                  .held_bytes = upstream_.held_bytes(),
+                                  .held_count = slab_count_.load()});
 }
 
 bool concurrent_pool::try_reserve(std::uint64_t slot_count) noexcept {

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/core/contract.hpp>
 #include <allot/core/out_of_memory.hpp>
 #include <allot/core/poison.hpp>
@@ -66,14 +66,8 @@ allot::usage soa_memory::usage(const state& now) const noexcept {
 }
 
 void soa_memory::tell_client() noexcept {
-    allot_client_source self{};
-    self.size = sizeof self;
-    self.id = client_id_;
-    self.kind = "soa";
-    self.name = name_.c_str();
-    self.held_bytes = held_bytes_;
-    self.held_count = held_count_;
-    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
+    report_to_client(client_id_,
+                     {.kind = "soa", .who = name_, .held_bytes = held_bytes_, .held_count = held_count_});
 }
 
 void soa_memory::expect(bool holds, const char* what) const noexcept {

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <allot/core/client.h>
+#include <allot/core/client_report.hpp>
 #include <allot/source/default_source.hpp>
 #include <allot/structure/tiered_pool.hpp>
 #include <charconv>
@@ -296,14 +296,9 @@ void tiered_pool::check() const noexcept {
 }
 
 void tiered_pool::tell_client(std::uint64_t held_bytes) noexcept {
-    allot_client_source self{};
-    self.size = sizeof self;
-    self.id = client_id_;
-    self.kind = kind;
-    self.name = name_.c_str();
-    self.held_bytes = held_bytes;
-    self.held_count = held_bytes != 0;
-    if (allot_client_report_source(&self) == 0) client_id_ = self.id;
+    report_to_client(
+        client_id_,
+        {.kind = kind, .who = name_, .held_bytes = held_bytes, .held_count = held_bytes != 0 ? 1u : 0u});
 }
 
 } // namespace allot
