@@ -1,12 +1,13 @@
 /* allot.h: the C interface: arenas, pools, a heap with tags, documents, views and copies that know their bounds.
  *
  * For C11 programs, and for C++ that wants no templates; C++ programs take <allot/allot.hpp>, which has more and
- * costs less (a hot call here is a function call of its own). It includes nothing but <stdbool.h>, <stddef.h> and
- * <stdint.h>. Link with -lallot; a static liballot.a also wants -lstdc++ (pkg-config --static says so).
+ * costs less (a hot call here is a function call of its own). The one header to include: what places memory stands
+ * here, the other chapters in allot/c/: base.h (errors, numbers, sources), bytes.h, text.h, document.h. Of the system
+ * they include <stdbool.h>, <stddef.h> and <stdint.h> alone. Link with -lallot; a static liballot.a also wants -lstdc++ (pkg-config --static says so).
  *
  * Ownership: X_create makes what X_destroy ends; both take their own memory from the `upstream` of the options,
- *   which outlives what stands on it. NULL for an upstream is the default source, which stands on malloc. Strings given as names are
- *   copied, 31 bytes of them. X_destroy(NULL) does nothing.
+ *   which outlives what stands on it. NULL for an upstream is the default source, which stands on malloc. Strings
+ *   given as names are copied, 31 bytes of them. X_destroy(NULL) does nothing.
  * Threads: an arena, a pool, a buffer, an interner, a text pool, a document is used by one thread at a time, with
  *   what stands in it; a heap, a tag and the default source by any number, where its upstream is thread-safe. A
  *   view or a slice is a value. No handle is bound to a thread.
@@ -29,112 +30,14 @@
 #ifndef ALLOT_ALLOT_H
 #define ALLOT_ALLOT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <allot/c/base.h>
+#include <allot/c/bytes.h>
+#include <allot/c/document.h>
+#include <allot/c/text.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define ALLOT_API __attribute__((visibility("default")))
-#define ALLOT_MUST_LOOK __attribute__((warn_unused_result))
-
-/* ---- Errors ---- */
-
-typedef enum allot_status {
-    ALLOT_OK = 0,
-    ALLOT_OUT_OF_MEMORY, /* a limit, a bounded pool or the system said no: allot_last_error() says which */
-    ALLOT_BAD_ARGUMENT,  /* NULL where there must be something, an alignment that is no power of two … */
-    ALLOT_TOO_SMALL,     /* the destination: nothing was written, nothing is ever cut */
-    ALLOT_OVERLAPS,      /* source and destination have bytes in common */
-    ALLOT_OUT_OF_RANGE,  /* beyond the end, or a size that overflows */
-    ALLOT_STILL_LIVE,    /* blocks are out, so it was not destroyed */
-    ALLOT_BAD_INPUT, /* a text that is no JSON or XML, a path that cannot be followed: the error says where */
-    ALLOT_NOT_FOUND  /* nothing is there, so nothing was removed */
-} allot_status;
-
-/* In words; a string that lives for ever. */
-ALLOT_API const char* allot_status_text(allot_status status);
-/* Of this thread's newest failure; as errno, a call that succeeds leaves it alone. ALLOT_OK: there was none. */
-ALLOT_API allot_status allot_last_status(void);
-/* That failure in a sentence, with who refused and how much was live; "" when there was none. Never NULL. Valid
- * until this thread's next allot_last_error(). */
-ALLOT_API const char* allot_last_error(void);
-
-/* ---- Numbers ---- */
-
-/* As in allot/core/usage.hpp: what a thing does not have is 0 (a limit: UINT64_MAX). Bytes are requested bytes. */
-typedef struct allot_usage {
-    uint64_t live_bytes, live_count;   /* handed out and not given back */
-    uint64_t peak_live_bytes;          /* the highest that live_bytes ever was */
-    uint64_t total_bytes, total_count; /* handed out, ever; total_count - live_count were given back */
-    uint64_t refused_count;
-    uint64_t held_bytes, peak_held_bytes, held_count; /* taken from upstream: chunks, slabs */
-    uint64_t slack_bytes, free_bytes;                 /* held == live + slack + free */
-    uint64_t limit_bytes;
-    uint64_t behind_bytes_max; /* live may differ from the truth by so much while other threads are inside */
-} allot_usage;
-
-/* ---- Sources: where memory comes from ---- */
-
-/* Hands out blocks of any size. Opaque: NULL is the default source; others are made by allot_source_create or
- * are somebody's: allot_arena_source, allot_pool_source, allot_heap_source. */
-typedef struct allot_source allot_source;
-
-/* A back end of your own: another allocator, shared memory, a test that refuses. `allocate` answers NULL on
- * shortage, else `size` bytes (never 0) aligned to `align` (a power of two); `give_back` gets exactly the size and
- * alignment of the block. Neither longjmps or throws out. Calls come from the threads that use what stands on it. */
-typedef struct allot_backend {
-    void* state; /* passed to every call */
-    void* (*allocate)(void* state, size_t size, size_t align);
-    void (*give_back)(void* state, void* address, size_t size, size_t align);
-    /* In place to new_size: true; or false, and nothing changed. May be NULL. */
-    bool (*resize)(void* state, void* address, size_t size, size_t align, size_t new_size);
-    bool thread_safe; /* any call from any thread at any time: what a heap for many threads needs */
-} allot_backend;
-
-/* The table is copied; state must outlive the source. Its own 150 bytes come from the back end, too. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_source_create(const char* name, const allot_backend* backend,
-                                                           allot_source** out);
-/* Expects: nothing stands on it any more.
- * Fatal, always: `source 'x' is not one of allot_source_create`. */
-ALLOT_API void allot_source_destroy(allot_source* source);
-/* NULL on shortage. align: a power of two, 0 for that of max_align_t. */
-ALLOT_API void* allot_source_alloc(allot_source* source, size_t size, size_t align);
-/* With the size and align of its allocation; NULL is allowed. */
-ALLOT_API void allot_source_free(allot_source* source, void* address, size_t size, size_t align);
-/* What the source counts, from any thread. Of the default source: refused_count alone. */
-ALLOT_API allot_usage allot_source_usage(const allot_source* source);
-
-/* ---- Views and slices: borrowed bytes with their bounds ---- */
-
-/* Text, not ended by a zero unless somebody says so. data may be NULL where size is 0. */
-typedef struct allot_view {
-    const char* data;
-    size_t size;
-} allot_view;
-
-/* `count` items of item_size bytes each. Made by allot_slice_make, so that count * item_size is a size. */
-typedef struct allot_slice {
-    void* data;
-    size_t count;
-    size_t item_size;
-} allot_slice;
-
-/* NULL is the empty text. */
-ALLOT_API allot_view allot_view_of(const char* zero_terminated);
-/* `size` bytes from `begin` on; ALLOT_OUT_OF_RANGE when they are not all there. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_view_part(allot_view whole, size_t begin, size_t size,
-                                                       allot_view* out);
-ALLOT_API bool allot_view_equal(allot_view a, allot_view b);
-/* ALLOT_OUT_OF_RANGE when count * item_size overflows. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_slice_make(void* data, size_t count, size_t item_size,
-                                                        allot_slice* out);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_slice_part(allot_slice whole, size_t begin, size_t count,
-                                                        allot_slice* out);
-/* The item's address; NULL (ALLOT_OUT_OF_RANGE) from `count` on. */
-ALLOT_API void* allot_slice_at(allot_slice slice, size_t index);
 
 /* ---- Arenas: what goes all at once ---- */
 
@@ -355,203 +258,6 @@ allot_heap_report(const allot_heap* heap, void (*write)(void* to, const char* li
 /* The tag as an upstream for an arena, a pool or a buffer: what they take stands in its numbers and under the
  * heap's limit. Lives as long as the heap. */
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_heap_source(allot_heap* heap, allot_tag tag, allot_source** out);
-
-/* ---- Buffers: bytes that grow ---- */
-
-typedef struct allot_buffer allot_buffer;
-
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_create(allot_source* upstream, allot_buffer** out);
-ALLOT_API void allot_buffer_destroy(allot_buffer* buffer);
-/* Grows to twice its size at least, in place where upstream can. The bytes may be the buffer's own. A failure (a sum that
- * overflows is ALLOT_OUT_OF_RANGE) leaves it as it was. Invalidates: views of it, when it moved. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_append(allot_buffer* buffer, const void* bytes,
-                                                           size_t size);
-/* Room for so many bytes in all. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_reserve(allot_buffer* buffer, size_t capacity);
-/* Empty, with its capacity. */
-ALLOT_API void allot_buffer_clear(allot_buffer* buffer);
-/* Valid until the next append or reserve that grows it. */
-ALLOT_API allot_view allot_buffer_view(const allot_buffer* buffer);
-ALLOT_API size_t allot_buffer_capacity(const allot_buffer* buffer);
-
-/* ---- Interned texts: each once ---- */
-
-typedef struct allot_interner allot_interner;
-typedef uint32_t allot_symbol; /* 0: none */
-
-/* All zero is a good interner. */
-typedef struct allot_interner_options {
-    const char* name; /* NULL: "interner" */
-    allot_source* upstream;
-    uint64_t limit_bytes; /* of texts and tables; 0: none */
-} allot_interner_options;
-
-/* options NULL: all zero. *out is NULL after a failure. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_interner_create(const allot_interner_options* options,
-                                                             allot_interner** out);
-/* Invalidates: its texts. Expects: no document stands on it. */
-ALLOT_API void allot_interner_destroy(allot_interner* interner);
-/* Equal texts have one symbol; 0 on failure. */
-ALLOT_API allot_symbol allot_interner_intern(allot_interner* interner, allot_view text);
-/* 0 where it was never interned, which is no failure. */
-ALLOT_API allot_symbol allot_interner_find(const allot_interner* interner, allot_view text);
-/* Valid as long as the interner, a zero behind it; data is NULL (ALLOT_BAD_ARGUMENT) for a symbol that is not its. */
-ALLOT_API allot_view allot_interner_text(const allot_interner* interner, allot_symbol symbol);
-ALLOT_API size_t allot_interner_count(const allot_interner* interner);
-ALLOT_API allot_usage allot_interner_usage(const allot_interner* interner);
-
-/* ---- Bounded texts: in slots that were reserved before ---- */
-
-typedef struct allot_text_pool allot_text_pool;
-
-typedef struct allot_text_tier {
-    size_t slot_bytes; /* a multiple of 16 below 2^28; the zero behind a text counts */
-    size_t slot_count; /* at least 1 */
-} allot_text_tier;
-
-typedef struct allot_text_pool_options {
-    const char* name; /* NULL: "texts" */
-    allot_source* upstream;
-    const allot_text_tier* tiers; /* required: at most 16, each with larger slots than the one before */
-    size_t tier_count;
-} allot_text_pool_options;
-
-/* Takes all its slots at once. *out is NULL after a failure. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_pool_create(const allot_text_pool_options* options,
-                                                              allot_text_pool** out);
-/* Expects: its texts are closed. */
-ALLOT_API void allot_text_pool_destroy(allot_text_pool* pool);
-ALLOT_API allot_usage allot_text_pool_usage(const allot_text_pool* pool);
-
-/* A text that moves to a larger slot when it outgrows its own. Opaque, all zero when it is not open, never copied.
- * What does not fit is refused as ALLOT_OUT_OF_MEMORY and the text stays whole: nothing is ever cut. */
-typedef struct allot_text {
-    allot_text_pool* pool_; /* NULL: not open */
-    uint64_t storage_[3];
-} allot_text;
-/* Empty, without a slot. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_open(allot_text* where, allot_text_pool* pool);
-/* Its slot goes back; does nothing where it is not open. */
-ALLOT_API void allot_text_close(allot_text* text);
-/* The view may be of the text itself. Invalidates: views of it. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_set(allot_text* text, allot_view to);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_append(allot_text* text, allot_view more);
-/* New bytes are `fill`. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_text_resize(allot_text* text, size_t size, char fill);
-/* Down to the smallest slot that holds it; false where there is none smaller, or none free. */
-ALLOT_API bool allot_text_shrink(allot_text* text);
-/* A zero stands behind it. */
-ALLOT_API allot_view allot_text_view(const allot_text* text);
-ALLOT_API size_t allot_text_capacity(const allot_text* text);
-
-/* ---- Documents: JSON and XML as a tree within a limit ---- */
-
-typedef struct allot_document allot_document;
-
-/* All zero is a good document. */
-typedef struct allot_document_options {
-    const char* name; /* NULL: "document" */
-    allot_source* upstream;
-    allot_interner* keys; /* shared with other documents; NULL: its own */
-    uint64_t limit_bytes; /* of all that it takes, keys of its own included; 0: none */
-} allot_document_options;
-
-/* options NULL: all zero. *out is NULL after a failure. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_create(const allot_document_options* options,
-                                                             allot_document** out);
-/* Invalidates: every value of it. */
-ALLOT_API void allot_document_destroy(allot_document* document);
-ALLOT_API void allot_document_clear(allot_document* document);
-ALLOT_API allot_usage allot_document_usage(const allot_document* document);
-
-/* The tree is replaced, or as it was. ALLOT_BAD_INPUT: allot_last_error() says "line 3, column 7, byte 52: …".
- * XML: no document type, no entities but XML's five, comments and texts of blanks alone are dropped. JSON wants a
- * library that was built with simdjson, else that is the error. Depth: 1024. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_read_json(allot_document* document, allot_view text);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_read_xml(allot_document* document, allot_view text);
-/* Appended to `out`, which is as it was after a failure. indent: blanks a level, 0: one line. ALLOT_BAD_INPUT: the
- * tree has no such form: an element is no JSON. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_write_json(const allot_document* document,
-                                                                 allot_buffer* out, unsigned indent);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_write_xml(const allot_document* document,
-                                                                allot_buffer* out, unsigned indent);
-
-/* Paths: "agent.notes[3].text", with [-] behind the last item, llm\.gpt or ["llm.gpt"] for a name with a dot, @id for an
- * attribute; "" is the root. What is missing on the way is created; ALLOT_BAD_INPUT: the path breaks its grammar, or
- * something else stands on the way. The tree is as it was then. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_null(allot_document* document, const char* path);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_bool(allot_document* document, const char* path,
-                                                               bool truth);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_int(allot_document* document, const char* path,
-                                                              int64_t number);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_double(allot_document* document, const char* path,
-                                                                 double number);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_text(allot_document* document, const char* path,
-                                                               allot_view text);
-/* Empty ones. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_array(allot_document* document, const char* path);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_object(allot_document* document, const char* path);
-/* ALLOT_NOT_FOUND where nothing is there. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_remove(allot_document* document, const char* path);
-
-/* What stands at one place. Valid until the next call that changes its document; a value of nothing is ALLOT_NONE,
- * and every question to it has an answer: 0, an empty view, the `otherwise`. None of these fails. */
-typedef struct allot_value {
-    const void* cell_;
-    const void* store_;
-} allot_value;
-
-typedef enum allot_type {
-    ALLOT_NONE = 0, /* nothing is there */
-    ALLOT_NULL,
-    ALLOT_BOOL,
-    ALLOT_INT,
-    ALLOT_UINT, /* above INT64_MAX */
-    ALLOT_DOUBLE,
-    ALLOT_TEXT,
-    ALLOT_ARRAY,
-    ALLOT_OBJECT,
-    ALLOT_ELEMENT, /* of XML: the key is its name */
-    ALLOT_OTHER    /* a comment, CDATA or instruction */
-} allot_type;
-
-ALLOT_API allot_value allot_document_root(const allot_document* document);
-ALLOT_API allot_value allot_document_get(const allot_document* document, const char* path);
-/* From a value on. NULL is no path: ALLOT_NONE. */
-ALLOT_API allot_value allot_value_get(allot_value from, const char* path);
-ALLOT_API allot_type allot_value_type(allot_value value);
-/* Children: items, members, an element's elements and texts; from `count` on ALLOT_NONE. */
-ALLOT_API size_t allot_value_count(allot_value value);
-ALLOT_API allot_value allot_value_at(allot_value value, size_t index);
-ALLOT_API size_t allot_value_attribute_count(allot_value value);
-ALLOT_API allot_value allot_value_attribute_at(allot_value value, size_t index);
-/* A member's key, an element's or attribute's name. */
-ALLOT_API allot_view allot_value_key(allot_value value);
-ALLOT_API allot_view allot_value_text(allot_value value);
-ALLOT_API bool allot_value_bool(allot_value value, bool otherwise);
-ALLOT_API int64_t allot_value_int(allot_value value, int64_t otherwise);
-ALLOT_API uint64_t allot_value_uint(allot_value value, uint64_t otherwise);
-ALLOT_API double allot_value_double(allot_value value, double otherwise);
-
-/* ---- Copies that know their destination ---- */
-
-/* Each looks first and writes all or nothing. NULL is allowed where its size is 0. */
-
-/* `size` bytes; ALLOT_OVERLAPS when they have a byte in common with those written: then take allot_move. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_copy(void* to, size_t to_size, const void* from, size_t size);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_move(void* to, size_t to_size, const void* from, size_t size);
-/* The string with its zero. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_copy_text(char* to, size_t to_size, const char* zero_terminated);
-/* The first `size` bytes. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_fill(void* to, size_t to_size, unsigned char value, size_t size);
-/* *order below, at or above 0, by unsigned bytes; of two that begin alike the shorter comes first. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_compare(const void* a, size_t a_size, const void* b,
-                                                     size_t b_size, int* order);
-/* For secrets: the time depends on the sizes alone. */
-ALLOT_API bool allot_equal_in_constant_time(const void* a, size_t a_size, const void* b, size_t b_size);
-/* ALLOT_OUT_OF_RANGE when the result is no size_t; *out is as it was then. */
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_add_sizes(size_t a, size_t b, size_t* out);
-ALLOT_API ALLOT_MUST_LOOK allot_status allot_multiply_sizes(size_t a, size_t b, size_t* out);
 
 #ifdef __cplusplus
 }
