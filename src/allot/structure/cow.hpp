@@ -92,47 +92,22 @@ struct cow_block {
                                               const void* value) noexcept;
 [[gnu::cold]] void expect_thread_safe(const memory_source& source) noexcept;
 
-} // namespace detail
-
-template <class T>
-class cow {
+// What cow and concurrent_cow (Self) do alike; how they count is theirs.
+template <class Self, class T>
+class cow_handle {
 public:
-    cow() noexcept = default; // empty, as one that was moved from
-    // Throws: out_of_memory, and what T's constructor throws.
+    // Throws: out_of_memory, and what T's constructor throws. Expects, of a concurrent_cow: a thread_safe source.
     template <class... Arguments>
-    static cow make(memory_source& source, Arguments&&... arguments) {
-        cow made = try_make(source, std::forward<Arguments>(arguments)...);
+    static Self make(memory_source& source, Arguments&&... arguments) {
+        Self made = Self::try_make(source, std::forward<Arguments>(arguments)...);
         if (!made) throw_out_of_memory();
         return made;
-    }
-    // Empty on shortage.
-    template <class... Arguments>
-    static cow try_make(memory_source& source, Arguments&&... arguments) {
-        return cow(block::try_make(source, std::forward<Arguments>(arguments)...));
-    }
-
-    cow(const cow& other) noexcept : block_(other.block_) {
-        if (!block_) return;
-        expect_own_thread();
-        ++block_->local;
-    }
-    cow(cow&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-    cow& operator=(cow other) noexcept {
-        std::swap(block_, other.block_);
-        return *this;
-    }
-    ~cow() {
-        if (!block_) return;
-        expect_own_thread();
-        if (--block_->local == 0) block_->drop();
     }
 
     explicit operator bool() const noexcept { return block_ != nullptr; }
     // All that follow: Expects: not empty.
     const T& operator*() const noexcept { return block_->value; }
     const T* operator->() const noexcept { return &block_->value; }
-    // Whether no other handle of either kind has the value.
-    bool unique() const noexcept { return block_->local == 1 && block_->is_unique(); }
 
     // The value, this handle's alone from now on: copied first where others have it, into the same source.
     // Throws: out_of_memory, and what copying a T throws; then nothing has changed.
@@ -148,13 +123,61 @@ public:
     T* try_write()
         requires std::copy_constructible<T>
     {
-        if (!unique()) {
-            cow copy = try_make(*block_->source, std::as_const(block_->value));
+        if (!static_cast<Self&>(*this).unique()) {
+            Self copy = Self::try_make(*block_->source, std::as_const(block_->value));
             if (!copy) return nullptr;
             std::swap(block_, copy.block_);
         }
         return &block_->value;
     }
+
+protected:
+    using block = cow_block<T>;
+
+    constexpr cow_handle() noexcept = default; // empty
+    explicit cow_handle(block* of) noexcept : block_(of) {}
+    cow_handle(const cow_handle&) noexcept = default; // the copy is not counted yet
+    cow_handle(cow_handle&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    ~cow_handle() = default;
+
+    block* block_ = nullptr;
+};
+
+} // namespace detail
+
+template <class T>
+class cow : public detail::cow_handle<cow<T>, T> {
+    friend class detail::cow_handle<cow, T>;
+    using base = detail::cow_handle<cow, T>;
+    using base::block_;
+    using typename base::block;
+
+public:
+    cow() noexcept = default; // empty, as one that was moved from
+    // Empty on shortage.
+    template <class... Arguments>
+    static cow try_make(memory_source& source, Arguments&&... arguments) {
+        return cow(block::try_make(source, std::forward<Arguments>(arguments)...));
+    }
+
+    cow(const cow& other) noexcept : base(other) {
+        if (!block_) return;
+        expect_own_thread();
+        ++block_->local;
+    }
+    cow(cow&&) noexcept = default;
+    cow& operator=(cow other) noexcept {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~cow() {
+        if (!block_) return;
+        expect_own_thread();
+        if (--block_->local == 0) block_->drop();
+    }
+
+    // Expects: not empty. Whether no other handle of either kind has the value.
+    bool unique() const noexcept { return block_->local == 1 && block_->is_unique(); }
 
     // A handle for other threads. Expects: a thread_safe source.
     concurrent_cow<T> share() const noexcept {
@@ -165,10 +188,9 @@ public:
 
 private:
     friend class concurrent_cow<T>;
-    using block = detail::cow_block<T>;
 
     // Takes over the one reference of a block that no handle of type cow has.
-    explicit cow(block* whole) noexcept : block_(whole) {
+    explicit cow(block* whole) noexcept : base(whole) {
         if (!block_) return;
         block_->local = 1;
         if constexpr (checks != check_level::off) block_->thread = detail::take_thread_slot();
@@ -180,21 +202,17 @@ private:
                 block_->thread = detail::thread_of_handles(block_->thread, block_->local, &block_->value);
         }
     }
-
-    block* block_ = nullptr;
 };
 
 template <class T>
-class concurrent_cow {
+class concurrent_cow : public detail::cow_handle<concurrent_cow<T>, T> {
+    friend class detail::cow_handle<concurrent_cow, T>;
+    using base = detail::cow_handle<concurrent_cow, T>;
+    using base::block_;
+    using typename base::block;
+
 public:
     concurrent_cow() noexcept = default; // empty, as one that was moved from
-    // Throws: out_of_memory, and what T's constructor throws. Expects: a thread_safe source.
-    template <class... Arguments>
-    static concurrent_cow make(memory_source& source, Arguments&&... arguments) {
-        concurrent_cow made = try_make(source, std::forward<Arguments>(arguments)...);
-        if (!made) throw_out_of_memory();
-        return made;
-    }
     // Empty on shortage.
     template <class... Arguments>
     static concurrent_cow try_make(memory_source& source, Arguments&&... arguments) {
@@ -202,10 +220,10 @@ public:
         return concurrent_cow(block::try_make(source, std::forward<Arguments>(arguments)...));
     }
 
-    concurrent_cow(const concurrent_cow& other) noexcept : block_(other.block_) {
+    concurrent_cow(const concurrent_cow& other) noexcept : base(other) {
         if (block_) block_->shared.fetch_add(1, std::memory_order_relaxed);
     }
-    concurrent_cow(concurrent_cow&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    concurrent_cow(concurrent_cow&&) noexcept = default;
     concurrent_cow& operator=(concurrent_cow other) noexcept {
         std::swap(block_, other.block_);
         return *this;
@@ -214,31 +232,8 @@ public:
         if (block_) block_->drop();
     }
 
-    explicit operator bool() const noexcept { return block_ != nullptr; }
-    // All that follow: Expects: not empty.
-    const T& operator*() const noexcept { return block_->value; }
-    const T* operator->() const noexcept { return &block_->value; }
-    // Whether no other handle of either kind has the value. True stays true until this one is copied.
+    // Expects: not empty. Whether no other handle of either kind has the value. True stays true until this one is copied.
     bool unique() const noexcept { return block_->is_unique(); }
-
-    // As cow's.
-    T& write()
-        requires std::copy_constructible<T>
-    {
-        T* const own = try_write();
-        if (!own) throw_out_of_memory();
-        return *own;
-    }
-    T* try_write()
-        requires std::copy_constructible<T>
-    {
-        if (!unique()) {
-            concurrent_cow copy = try_make(*block_->source, std::as_const(block_->value));
-            if (!copy) return nullptr;
-            std::swap(block_, copy.block_);
-        }
-        return &block_->value;
-    }
 
     // The value as this thread's own, to be copied without atomics: this handle is empty then. Empty where
     // others have the value, and nothing has changed.
@@ -246,10 +241,7 @@ public:
 
 private:
     friend class cow<T>;
-    using block = detail::cow_block<T>;
-    explicit concurrent_cow(block* counted) noexcept : block_(counted) {}
-
-    block* block_ = nullptr;
+    explicit concurrent_cow(block* counted) noexcept : base(counted) {}
 };
 
 } // namespace allot
