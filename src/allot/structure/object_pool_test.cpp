@@ -37,7 +37,7 @@ TEST(object_pool, hands_out_objects_that_come_back_clean_with_what_they_hold) {
     EXPECT_TRUE(lists.counts().hit_rate() == 0.5);
 }
 
-// Edges.
+// Edges; what concurrent_object_pool does, too, is in object_pool_alike_test.
 
 struct session {
     int user = -1;
@@ -92,134 +92,6 @@ TEST(object_pool, serves_the_least_from_what_it_keeps_and_discards_what_grew_too
     wide.acquire()->resize(1'000'000);
     EXPECT_EQ(wide.acquire()->capacity(), 1'000'000);
     lists.check();
-}
-
-TEST(object_pool, limits_what_is_kept_and_what_is_out_down_to_none) { // B24
-    object_pool<session> nothing_kept({.kept_count_max = 0});
-    for (int i = 0; i != 3; ++i) (void)nothing_kept.acquire();
-    EXPECT_EQ(nothing_kept.counts().discarded, 3);
-    EXPECT_EQ(nothing_kept.counts().kept, 0);
-    object_pool<session> nothing_out({.name = "none", .out_count_max = 0});
-    EXPECT_FALSE(nothing_out.try_acquire());
-    EXPECT_THROW((void)nothing_out.acquire(), out_of_memory);
-    EXPECT_EQ(last_refusal().who, name("none"));
-    EXPECT_FALSE(nothing_out.give(session{}));
-    EXPECT_FALSE(nothing_out.try_reserve(1));
-    EXPECT_TRUE(nothing_out.try_reserve(0));
-
-    object_pool<list, small_list_care> three({.kept_count_max = 1, .out_count_max = 3});
-    for (int round = 0; round != 10; ++round) { // what was made and is gone again counts for nothing
-        std::array<pooled<list>, 3> out;
-        for (auto& each : out) (each = three.acquire())->resize(round % 2 ? 1000 : 1);
-        EXPECT_FALSE(three.try_acquire());
-        EXPECT_EQ(three.counts().out, 3);
-        out[1].give_back();
-        out[1].give_back(); // empty: nothing
-        EXPECT_TRUE(out[1] = three.try_acquire());
-        three.check();
-    }
-    EXPECT_EQ(three.counts().kept, 1);
-    EXPECT_GT(three.counts().created, 3);
-    EXPECT_EQ(three.counts().refused, 10);
-}
-
-struct re_entrant {
-    pooled<re_entrant> next;
-    void reset() { next = {}; }
-};
-struct re_entrant_care : object_care<re_entrant> {
-    object_pool<re_entrant, re_entrant_care>** pool;
-    int* depth;
-    re_entrant make() const {
-        re_entrant made;
-        if (++*depth < 4) made.next = (*pool)->acquire();
-        return made;
-    }
-};
-
-TEST(object_pool, lets_a_factory_and_a_cleaner_use_the_same_pool) { // B25
-    int depth = 0;
-    object_pool<re_entrant, re_entrant_care>* self = nullptr;
-    object_pool<re_entrant, re_entrant_care> pool({.kept_count_max = 3, .out_count_max = 10},
-                                                  {{}, &self, &depth});
-    self = &pool;
-    {
-        const pooled<re_entrant> first = pool.acquire();
-        EXPECT_EQ(pool.counts().out, 4);
-        EXPECT_TRUE(first->next->next->next);
-    } // a cleaner gives the next one back
-    EXPECT_EQ(pool.counts().out, 0);
-    EXPECT_EQ(pool.counts().kept, 3);
-    EXPECT_EQ(pool.counts().discarded, 1);
-    pool.check();
-}
-
-struct fragile {
-    static inline int live = 0;
-    fragile() { ++live; }
-    fragile(fragile&&) noexcept { ++live; }
-    ~fragile() { --live; }
-    bool breaks = false;
-};
-struct fragile_care : object_care<fragile> {
-    bool* refuses;
-    fragile make() const {
-        if (*refuses) throw std::runtime_error("make");
-        return {};
-    }
-    void clean(fragile& used) const {
-        if (used.breaks) throw std::runtime_error("clean");
-    }
-};
-
-TEST(object_pool, discards_what_no_cleaner_gets_clean_and_counts_no_object_that_was_not_made) { // B29
-    bool refuses = true;
-    {
-        object_pool<fragile, fragile_care> pool({.out_count_max = 1}, {{}, &refuses});
-        for (int i = 0; i != 3; ++i) {
-            EXPECT_THROW((void)pool.acquire(), std::runtime_error);
-            EXPECT_THROW((void)pool.try_acquire(), std::runtime_error);
-            EXPECT_THROW((void)pool.try_reserve(1), std::runtime_error);
-        }
-        EXPECT_EQ(pool.counts().created, 0);
-        EXPECT_EQ(pool.counts().acquired, 0);
-        EXPECT_EQ(pool.usage().live_count, 0);
-        refuses = false;
-        pool.acquire()->breaks = true;
-        EXPECT_EQ(pool.counts().discarded, 1);
-        EXPECT_EQ(fragile::live, 0);
-        const pooled<fragile> whole = pool.acquire();
-        EXPECT_FALSE(whole->breaks);
-        pool.check();
-    }
-    EXPECT_EQ(fragile::live, 0);
-}
-
-TEST(object_pool, moves_values_out_and_in_with_the_books_following) { // GM8
-    auditing_source upstream(default_source());
-    object_pool<list> from({.name = "from", .upstream = &upstream});
-    object_pool<list> to({.name = "to", .upstream = &upstream, .kept_count_max = 1});
-    pooled<list> handle = from.acquire();
-    handle->assign(50, 3);
-    const int* const storage = handle->data();
-    list value = handle.take();
-    EXPECT_FALSE(handle);
-    EXPECT_EQ(value, list(50, 3));
-    EXPECT_EQ(from.counts().taken, 1);
-    EXPECT_EQ(from.counts().out, 0);
-    EXPECT_EQ(from.usage().live_count, 0);
-    EXPECT_TRUE(to.give(std::move(value)));
-    list second(7, 7);
-    EXPECT_FALSE(to.give(std::move(second))); // it keeps one
-    EXPECT_EQ(second.capacity(), 7);
-    const pooled<list> there = to.acquire();
-    EXPECT_EQ(there->data(), storage);
-    EXPECT_TRUE(there->empty());
-    EXPECT_EQ(to.counts().given, 1);
-    EXPECT_EQ(to.counts().created, 0);
-    EXPECT_EQ(to.counts().hit_rate(), 1.0);
-    from.check();
-    to.check();
 }
 
 TEST(object_pool, keeps_objects_that_cannot_move_and_objects_of_any_alignment) {
