@@ -63,7 +63,7 @@ std::string_view take_identifier(std::string_view& mangled) {
     return identifier;
 }
 
-// The path of a mangled C++ name of the standard library up to its first template argument, such as
+// The path of a mangled C++ name of the standard library, or of allot's, up to its first template argument, such as
 // "std::vector::" or "std::make_unique"; empty for other names. It decides, and costs a hundredth of
 // demangling: half of a C++ program's symbols are such names.
 std::string standard_path(std::string_view mangled) {
@@ -75,7 +75,8 @@ std::string standard_path(std::string_view mangled) {
                                                                         {"Ss", "std::basic_string::"},
                                                                         {"Sb", "std::basic_string::"},
                                                                         {"Sa", "std::allocator::"},
-                                                                        {"9__gnu_cxx", "__gnu_cxx::"}};
+                                                                        {"9__gnu_cxx", "__gnu_cxx::"},
+                                                                        {"5allot", "allot::"}};
     for (const auto& [short_form, text] : starts)
         if (mangled.starts_with(short_form)) {
             mangled.remove_prefix(short_form.size());

@@ -37,6 +37,12 @@ TEST(is_allocator_wrapper, knows_the_names_of_each_world_mangled_or_not) {
          "std::pmr::(anonymous namespace)::newdel_res_t::do_allocate(unsigned long, unsigned long)",
          "std::__1::vector<int, std::__1::allocator<int> >::push_back(int&&)",
          "std::unique_ptr<int> std::make_unique<int>()",
+         // allot's own
+         "allot::malloc_source::do_try_allocate(allot::layout)",
+         "_ZN5allot13malloc_source15do_try_allocateENS_6layoutE",
+         "_ZN5allot6detail14interner_table6insertESt17basic_string_viewIcSt11char_traitsIcEEj",
+         "_ZN5allot8slot_mapI6entityLj512EE6insertEOS1_", "allot::slot_map<entity, 512u>::insert(entity&&)",
+         "allot_arena_copy_string",
          // Rust
          "__rust_alloc", "__rdl_realloc", "alloc::alloc::exchange_malloc",
          "alloc::raw_vec::RawVec<T,A>::reserve::do_reserve_and_handle",
@@ -66,6 +72,9 @@ TEST(is_allocator_wrapper, leaves_everybody_else_alone) {
           "PyUnicode_New",
           "sqlite3VdbeExec",
           "allocator::run",
+          "allot::read_json(allot::document&, std::basic_string_view<char, std::char_traits<char> >)",
+          "_ZN5allot9read_jsonERNS_8documentESt17basic_string_viewIcSt11char_traitsIcEE",
+          "_ZN7allotted5arena4growEv",
           "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once",
           "<mycrate::Tree as core::clone::Clone>::clone",
           "_ZN7mycrate4main17h0123456789abcdefE"})
