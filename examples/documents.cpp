@@ -1,7 +1,8 @@
-// documents: JSON is read into a tree, edited by paths, and written; a damaged text is refused with its place.
+// documents: JSON is read into a tree, edited by paths, written and saved; damaged text is refused with its place.
 #include <allot/allot.hpp>
 
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 constexpr std::string_view service = R"({
@@ -15,7 +16,7 @@ int complain(const allot::error& failure) {
     return 1;
 }
 
-int main() {
+int main(int, char** argv) {
     allot::document config({.name = "config", .limit_bytes = allot::kibibytes(64)});
     if (auto done = allot::read_json(config, service); !done) return complain(done.error());
 
@@ -36,6 +37,14 @@ int main() {
     if (auto done = allot::write_json(text, before.root()["limits"], {.indent = 2}); !done)
         return complain(done.error());
     std::printf("before: %.*s\n", static_cast<int>(text.size()), text.text().data());
+
+    auto file = allot::file_store::open(std::string(argv[0]) + ".saved");
+    if (!file) return complain(file.error());
+    if (auto done = allot::save_document(*file, config.root()); !done) return complain(done.error());
+    allot::document later;
+    if (auto done = allot::load_document(*file, later); !done) return complain(done.error());
+    std::printf("saved: %s with %d hosts\n", later.root()["name"].as_text().data(),
+                static_cast<int>(later.root()["hosts"].size()));
 
     const auto damaged = allot::read_json(config, "{\"hosts\": [\"a\", \"b\",]}");
     if (!damaged) std::printf("%s\n", damaged.error().text().c_str());
