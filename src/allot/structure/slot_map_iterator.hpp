@@ -25,9 +25,11 @@ public:
     T* operator->() const noexcept { return Store::value_after(values_, bit()); }
     slot_handle<value_type> handle() const noexcept { return store_->handle_of(first_ + bit()); }
     slot_iterator& operator++() noexcept {
-        rest_ &= (rest_ - 1) & *live_; // which may have lost some
-        if (rest_ == 0) [[unlikely]]
-            *this = from_slot(store_, next_);
+        const std::uint64_t rest = rest_ & (rest_ - 1);
+        if (rest == 0 || *live_ != seen_) [[unlikely]] // what comes may be gone
+            *this = from_slot(store_, first_ + bit() + 1);
+        else
+            rest_ = rest;
         return *this;
     }
     slot_iterator operator++(int) noexcept { return std::exchange(*this, std::next(*this)); }
@@ -45,23 +47,20 @@ private:
         if (slot == slot_table::no_slot) return found;
         found.store_ = store;
         found.first_ = slot & ~63U;
-        found.next_ = found.first_ + 64;
         found.live_ = store->live_bits(slot);
-        found.rest_ = *found.live_ & (~std::uint64_t{0} << slot % 64);
+        found.seen_ = *found.live_;
+        found.rest_ = found.seen_ & (~std::uint64_t{0} << slot % 64);
         found.values_ = Store::value_before(store->value_of(slot), slot % 64);
-        if (found.rest_ == 0) { // in a packed segment: one by one
-            found.rest_ = std::uint64_t{1} << slot % 64;
-            found.next_ = slot + 1;
-        }
+        if (found.rest_ == 0) found.rest_ = std::uint64_t{1} << slot % 64; // in a packed segment: one by one
         return found;
     }
 
     std::uint64_t rest_ = 0;              // bits of the word from the value on; 0: behind the last
-    const std::uint64_t* live_ = nullptr; // the word
+    const std::uint64_t* live_ = nullptr; // the word,
+    std::uint64_t seen_ = 0;              // and what it was
     value_type* values_ = nullptr;        // where bit 0 is
     Store* store_ = nullptr;              // borrowed
     std::uint32_t first_ = 0;             // slot of bit 0
-    std::uint32_t next_ = 0;              // slot to go on from
 };
 
 } // namespace allot::detail

@@ -134,13 +134,7 @@ protected:
                 continue;
             }
             for (index first = at * SegmentSlots; first != (at + 1) * SegmentSlots; first += 64) {
-                const std::uint64_t* const now = live_bits(first);
-                T* const values = value_in(first);
-                // Read anew after each call, which may erase.
-                for (std::uint64_t live = *now; live != 0; live &= (live - 1) & *now) {
-                    const auto bit = static_cast<index>(std::countr_zero(live));
-                    call(function, first + bit, *value_after(values, bit));
-                }
+                visit_word(first, function);
             }
         }
     }
@@ -151,6 +145,7 @@ protected:
 
 private:
     static constexpr std::uint64_t next_generation = std::uint64_t{1} << 32;
+    static constexpr std::uint64_t all_live = ~std::uint64_t{0};
 
     static std::uint64_t* bits_at(std::byte* base, index slot) noexcept {
         return reinterpret_cast<std::uint64_t*>(base + slot * shape.bits_stride());
@@ -193,8 +188,34 @@ private:
         else
             function(value);
     }
+    // In a present segment. A call may erase: the word is compared after each, off the path of its bits.
     template <class Function>
-    [[gnu::noinline]] void visit_packed(std::uint32_t at, Function& function) {
+    void visit_word(index first, Function& function) {
+        const std::uint64_t* const now = live_bits(first);
+        auto* const values = reinterpret_cast<std::byte*>(value_in(first));
+        const auto visit = [&](unsigned bit) {
+            call(function, first + bit, *reinterpret_cast<T*>(values + bit * shape.value_stride()));
+        };
+        std::uint64_t rest = *now;
+        if (rest == all_live) {
+            unsigned bit = 0;
+            do visit(bit);
+            while (++bit != 64 && *now == all_live);
+            if (bit == 64) return;
+            rest = *now & all_live << bit;
+        }
+        while (rest != 0) {
+            const std::uint64_t seen = *now;
+            do {
+                const auto bit = static_cast<unsigned>(std::countr_zero(rest));
+                rest &= rest - 1;
+                visit(bit);
+            } while (rest != 0 && *now == seen);
+            rest &= *now;
+        }
+    }
+    template <class Function>
+    void visit_packed(std::uint32_t at, Function& function) {
         const index end = (at + 1) * SegmentSlots;
         for (index slot = next_live(at * SegmentSlots); slot < end; slot = next_live(slot + 1))
             call(function, slot, *value_of(slot));

@@ -171,6 +171,32 @@ TEST(slot_map, lets_values_go_while_it_is_gone_through) {
     numbers.check();
 }
 
+// Full words and words with gaps are gone through differently: a call erases its own value, or one of the same
+// word or of another.
+TEST(slot_map, meets_no_value_that_a_call_before_erased) {
+    for (const bool gaps : {false, true})
+        for (std::size_t distance = 0; distance != 130; ++distance) {
+            slot_map<std::size_t, 64> numbers;
+            std::vector<slot_handle<std::size_t>> all;
+            for (std::size_t i = 0; i != 300; ++i) all.push_back(numbers.emplace(i));
+            if (gaps) numbers.erase_if([](std::size_t i) { return i % 7 == 5; });
+            std::vector<bool> lives(all.size());
+            for (std::size_t i = 0; i != all.size(); ++i) lives[i] = numbers.contains(all[i]);
+            std::size_t next = 0;
+            const auto meet = [&](std::size_t i) {
+                while (next != i) ASSERT_FALSE(lives[next++]) << "not met, distance " << distance;
+                ASSERT_TRUE(lives[next++]) << i << " met, distance " << distance;
+                if (i % 5 != 1 || i + distance >= all.size()) return;
+                numbers.erase(all[i + distance]);
+                lives[i + distance] = false;
+            };
+            numbers.for_each([&](std::size_t& i) { meet(i); });
+            next = 0;
+            for (auto each = numbers.begin(); each != numbers.end(); ++each) meet(*each);
+            numbers.check();
+        }
+}
+
 TEST(slot_map, serves_constructors_and_destructors_that_use_it) {
     struct node {
         slot_map<node, 64>* map;
