@@ -43,6 +43,9 @@
 namespace allot {
 
 class document;
+namespace detail {
+class json_tree;
+}
 
 // What an edit puts somewhere: a scalar, a text, an empty container, or a deep copy of a value of any document.
 // Borrows texts and values until the edit is done.
@@ -212,6 +215,7 @@ private:
     friend class node;
     friend class document_builder;
     friend class detail::paged_subtrees;
+    friend class detail::json_tree;
 
     detail::tree_store* have_store() noexcept; // nullptr on shortage
     void replace_root(detail::tree_cell cell) noexcept;

@@ -151,52 +151,16 @@ bool document_builder::end() noexcept {
         store_->trim(node, top_.written);
     }
     restore();
-    if (top_.type == value_type::object && node->size() > 1 && !drop_duplicates(*node)) return fail();
+    if (top_.type == value_type::object) {
+        duplicate_ = store_->settle_keys(node, duplicates_);
+        if (duplicate_) return fail();
+    }
     const tree_cell own{.type = top_.type, .key = top_.key, .node = node};
     --depth_;
     top_ = outer_.pop();
     restore();
     *next_++ = own;
     if (depth_ == 0) limit_ = next_;
-    return true;
-}
-
-bool document_builder::drop_duplicates(tree_node& node) noexcept {
-    const std::uint32_t size = node.size();
-    if (node.index_slots() != 0) {
-        if (store_->build_index(&node)) return true;
-    } else {
-        // Keys that differ in their last six bits differ.
-        std::uint64_t seen = 0;
-        bool may_repeat = false;
-        for (std::uint32_t at = 0; at != size; ++at) {
-            const std::uint64_t bit = std::uint64_t{1} << (node.cells[at].key & 63);
-            may_repeat |= (seen & bit) != 0;
-            seen |= bit;
-        }
-        if (!may_repeat) return true;
-    }
-    std::uint32_t kept = 0;
-    bool is_distinct = true;
-    for (std::uint32_t at = 0; at != size; ++at) {
-        const tree_cell cell = node.cells[at];
-        const std::uint32_t first = node.position_of(cell.key);
-        if (first == at) continue;
-        is_distinct = false;
-        if (duplicates_ == duplicate_keys::refuse) {
-            duplicate_ = symbol::from_value(cell.key);
-            return false;
-        }
-        const bool takes_place = duplicates_ == duplicate_keys::last;
-        store_->release(takes_place ? node.cells[first] : cell);
-        if (takes_place) node.cells[first] = cell;
-        node.cells[at] = {.type = value_type::none, .key = cell.key, .integer = 0};
-    }
-    if (is_distinct) return true;
-    for (std::uint32_t at = 0; at != size; ++at)
-        if (node.cells[at].type != value_type::none) node.cells[kept++] = node.cells[at];
-    store_->trim(&node, kept);
-    store_->renew_index(&node);
     return true;
 }
 

@@ -42,13 +42,6 @@
 
 namespace allot {
 
-// What becomes of a member whose key is there already.
-enum class duplicate_keys : std::uint8_t {
-    last,  // it takes the place of the one before, as most parsers do
-    first, // it is dropped
-    refuse // end() answers false, and duplicate_key() says which
-};
-
 class document_builder {
 public:
     static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
@@ -136,7 +129,6 @@ private:
     [[noreturn, gnu::cold]] void fatal_place(const detail::tree_cell& cell) const noexcept;
     void save() noexcept;
     void restore() noexcept;
-    bool drop_duplicates(detail::tree_node& node) noexcept;
 
     document& target_;
     detail::tree_store* store_; // the document's; nullptr where there was no memory for one

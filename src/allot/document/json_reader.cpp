@@ -1,6 +1,7 @@
 #include <allot/document/json_reader.hpp>
 
 #include <allot/core/out_of_memory.hpp>
+#include <allot/document/json_tape.hpp>
 #include <allot/document/json_writer.hpp>
 #include <allot/source/default_source.hpp>
 
@@ -45,171 +46,11 @@ static_assert(json_padding >= simdjson::SIMDJSON_PADDING);
 constexpr std::uint64_t capacity_min = 1024;
 constexpr std::uint64_t capacity_max = simdjson::SIMDJSON_MAXSIZE_BYTES;
 
-// The symbols of keys that were there before: most are. One set of places, the newest key wins its place.
-class key_cache {
-public:
-    explicit key_cache(std::uint64_t text_bytes) noexcept
-        : mask_(text_bytes < kibibytes(4) ? places_few - 1 : places_max - 1) {
-        for (std::size_t at = 0; at <= mask_; ++at) places_[at].size = none;
-    }
-
-    // Expects: 8 bytes at text.data() may be read.
-    symbol symbol_of(std::string_view text, document_builder& build) noexcept {
-        if (text.size() > 16) return build.intern(text);
-        std::uint64_t first = 0, last = 0;
-        std::memcpy(&first, text.data(), sizeof first);
-        if (text.size() < 8)
-            first &= (UINT64_C(1) << (8 * text.size())) - 1;
-        else
-            std::memcpy(&last, text.data() + text.size() - 8, sizeof last);
-        const std::uint64_t mixed = (first ^ std::rotl(last, 23) ^ text.size()) * 0x9E37'79B9'7F4A'7C15;
-        place& at = places_[(mixed >> 40) & mask_];
-        if (at.first == first && at.last == last && at.size == text.size()) return at.key;
-        at = {.first = first,
-              .last = last,
-              .size = static_cast<std::uint32_t>(text.size()),
-              .key = build.intern(text)};
-        return at.key;
-    }
-
-private:
-    static constexpr std::size_t places_few = 32;
-    static constexpr std::size_t places_max = 512;
-    static constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);
-    struct place {
-        std::uint64_t first, last; // 8 bytes each, of texts of 8 bytes and more they may overlap
-        std::uint32_t size;
-        symbol key;
-    };
-    std::size_t mask_;
-    place places_[places_max];
-};
-
-// simdjson's tape: a word an entry, a kind in its upper byte.
-class tape_view {
-public:
-    explicit tape_view(const simdjson::dom::document& parsed) noexcept
-        : words_(parsed.tape.get()), strings_(parsed.string_buf.get()) {}
-
-    static constexpr std::uint64_t payload_mask = (UINT64_C(1) << 56) - 1;
-    static constexpr std::uint64_t count_max = 0xffffff; // and more
-
-    char kind(std::size_t at) const noexcept { return static_cast<char>(words_[at] >> 56); }
-    std::uint64_t word(std::size_t at) const noexcept { return words_[at]; }
-    std::size_t end() const noexcept { return words_[0] & payload_mask; } // one behind the closing root
-    std::size_t behind(std::size_t container) const noexcept {
-        return static_cast<std::uint32_t>(words_[container]);
-    }
-    std::size_t count(std::size_t container) const noexcept {
-        const std::uint64_t count = words_[container] >> 32 & count_max;
-        return count == count_max ? document_builder::unknown : count;
-    }
-    std::string_view text(std::size_t at) const noexcept {
-        const std::uint8_t* const start = strings_ + (words_[at] & payload_mask);
-        std::uint32_t size = 0;
-        std::memcpy(&size, start, sizeof size);
-        return {reinterpret_cast<const char*>(start) + sizeof size, size};
-    }
-
-private:
-    const std::uint64_t* words_;
-    const std::uint8_t* strings_;
-};
-
 } // namespace
 
 struct json_reader::parser {
     simdjson::dom::parser reading{capacity_max};
     simdjson::dom::document parsed;
-};
-
-// From the tape to the builder.
-struct json_reader::walk {
-    enum class outcome : std::uint8_t { done, too_deep, shortage, duplicate };
-
-    tape_view tape;
-    document_builder& build;
-    std::span<std::uint64_t> levels;
-    std::uint64_t depth_max;
-    key_cache keys;
-    std::uint64_t depth = 0;
-    bool in_object = false;
-    std::size_t at = 1;
-
-    outcome run() noexcept {
-        const std::size_t end = tape.end() - 1;
-        while (at != end) {
-            if (in_object && tape.kind(at) != '}') build.key(keys.symbol_of(tape.text(at++), build));
-            if (const outcome each = entry(tape.kind(at)); each != outcome::done) return each;
-        }
-        return build.commit() ? outcome::done : outcome::shortage;
-    }
-
-    outcome entry(char kind) noexcept {
-        switch (kind) {
-        case '{':
-        case '[': return open(kind == '{');
-        case '}':
-        case ']': return close();
-        case '"': build.text(tape.text(at)); break;
-        case 'l': build.integer(static_cast<std::int64_t>(tape.word(++at))); break;
-        case 'u': build.unsigned_integer(tape.word(++at)); break;
-        case 'd': build.real(std::bit_cast<double>(tape.word(++at))); break;
-        case 't':
-        case 'f': build.boolean(kind == 't'); break;
-        default: build.null();
-        }
-        ++at;
-        return outcome::done;
-    }
-
-    outcome open(bool is_object) noexcept {
-        if (depth == depth_max) return outcome::too_deep;
-        const std::size_t count = tape.count(at);
-        const bool is_begun = is_object ? build.begin_object(count) : build.begin_array(count);
-        if (!is_begun) return outcome::shortage;
-        std::uint64_t& word = levels[depth / 64];
-        const std::uint64_t bit = UINT64_C(1) << (depth % 64);
-        word = is_object ? word | bit : word & ~bit;
-        ++depth;
-        in_object = is_object;
-        ++at;
-        return outcome::done;
-    }
-
-    outcome close() noexcept {
-        if (!build.end()) return build.duplicate_key() ? outcome::duplicate : outcome::shortage;
-        --depth;
-        in_object = depth != 0 && (levels[(depth - 1) / 64] >> ((depth - 1) % 64) & 1) != 0;
-        ++at;
-        return outcome::done;
-    }
-
-    // The key that is there twice, counted from the text's first: the second one of the object that ends at `at`.
-    std::uint64_t duplicate_ordinal(std::string_view key) noexcept {
-        const std::size_t object = static_cast<std::uint32_t>(tape.word(at));
-        std::uint64_t found = 0, ordinal = 0, level = 0;
-        bool inside = false;
-        for (std::size_t i = 1; i < at; ++i) {
-            char kind = tape.kind(i);
-            if (inside && kind != '}') {
-                ++ordinal;
-                const bool is_member = i > object && level == depth;
-                if (is_member && tape.text(i) == key && ++found == 2) return ordinal;
-                kind = tape.kind(++i);
-            }
-            if (kind == 'l' || kind == 'u' || kind == 'd') ++i;
-            if (kind == '{' || kind == '[') set_level(level++, kind == '{');
-            if (kind == '}' || kind == ']') --level;
-            inside = level != 0 && (levels[(level - 1) / 64] >> ((level - 1) % 64) & 1) != 0;
-        }
-        return 0;
-    }
-
-    void set_level(std::uint64_t level, bool is_object) noexcept {
-        const std::uint64_t bit = UINT64_C(1) << (level % 64);
-        levels[level / 64] = is_object ? levels[level / 64] | bit : levels[level / 64] & ~bit;
-    }
 };
 
 bool has_json() noexcept { return true; }
@@ -288,19 +129,16 @@ result<void> json_reader::read(document& into, std::string_view text, const text
 }
 
 result<void> json_reader::build(document& into, std::string_view text, const text_place& start) noexcept {
-    document_builder build(into, options_.duplicates);
-    walk along{.tape = tape_view(parser_->parsed),
-               .build = build,
-               .levels = levels(),
-               .depth_max = std::min<std::uint64_t>(options_.depth_max, capacity_),
-               .keys = key_cache(text.size())};
-    switch (along.run()) {
-    case walk::outcome::done: return {};
-    case walk::outcome::too_deep: return fault_in(text, 0, start, "too many levels");
-    case walk::outcome::duplicate: {
-        const std::uint64_t ordinal = along.duplicate_ordinal(into.key_text(build.duplicate_key()));
-        return fault_in(text, ordinal, start, "a key is there twice");
-    }
+    const detail::json_tape tape{parser_->parsed.tape.get(), parser_->parsed.string_buf.get()};
+    detail::json_tree made(into, tape,
+                           {.depth_max = std::min<std::uint64_t>(options_.depth_max, capacity_),
+                            .duplicates = options_.duplicates,
+                            .text_bytes = text.size()});
+    switch (made.run()) {
+    case detail::json_tree::outcome::done: return {};
+    case detail::json_tree::outcome::too_deep: return fault_in(text, 0, start, "too many levels");
+    case detail::json_tree::outcome::duplicate:
+        return fault_in(text, made.duplicate_ordinal(levels().data()), start, "a key is there twice");
     default: return detail::shortage_error();
     }
 }

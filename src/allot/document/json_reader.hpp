@@ -76,7 +76,6 @@ public:
 
 private:
     struct parser; // simdjson's
-    struct walk;
 
     bool prepare(std::uint64_t bytes) noexcept;
     std::optional<std::string_view> padded(std::string_view text) noexcept;

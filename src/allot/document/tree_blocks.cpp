@@ -139,6 +139,28 @@ bool tree_store::build_index(tree_node* node) noexcept {
     return is_distinct;
 }
 
+symbol tree_store::settle_more_keys(tree_node* node, duplicate_keys policy) noexcept {
+    if (node->index_slots() != 0 && build_index(node)) return {};
+    const std::uint32_t size = node->size();
+    std::uint32_t kept = 0;
+    for (std::uint32_t at = 0; at != size; ++at) {
+        const tree_cell cell = node->cells[at];
+        const std::uint32_t first = node->position_of(cell.key);
+        if (first == at) continue;
+        if (policy == duplicate_keys::refuse) return symbol::from_value(cell.key);
+        const bool takes_place = policy == duplicate_keys::last;
+        release(takes_place ? node->cells[first] : cell);
+        if (takes_place) node->cells[first] = cell;
+        node->cells[at] = {.type = value_type::none, .key = cell.key, .integer = 0};
+    }
+    for (std::uint32_t at = 0; at != size; ++at)
+        if (node->cells[at].type != value_type::none) node->cells[kept++] = node->cells[at];
+    if (kept == size) return {};
+    trim(node, kept);
+    renew_index(node);
+    return {};
+}
+
 void tree_store::renew_index(tree_node* node) noexcept {
     const std::uint32_t slots = node->index_slots();
     if (slots == 0) return;

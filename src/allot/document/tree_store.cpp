@@ -94,22 +94,12 @@ bool tree_store::refuse(std::size_t asked) noexcept {
     return false;
 }
 
-void* tree_store::take(std::size_t size, std::size_t align) noexcept {
-    if (size > limit_bytes_ || live_bytes_ > limit_bytes_ - size) {
+void* tree_store::take_none(std::size_t size) noexcept {
+    if (size > limit_bytes_ || live_bytes_ > limit_bytes_ - size)
         refuse(size);
-        return nullptr;
-    }
-    void* block = upstream_.try_allocate({size, align});
-    if (!block) {
-        ++refused_count_;
-        return nullptr;
-    }
-    live_bytes_ += size;
-    total_bytes_ += size;
-    ++live_count_;
-    ++total_count_;
-    peak_live_bytes_ = std::max(peak_live_bytes_, live_bytes_);
-    return block;
+    else
+        ++refused_count_; // upstream has noted it
+    return nullptr;
 }
 
 void tree_store::give_back(void* block, std::size_t size, std::size_t align) noexcept {

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <allot/core/memory_source.hpp>
+#include <allot/core/poison.hpp>
 #include <allot/document/value_cell.hpp>
 #include <allot/structure/symbol.hpp>
+#include <new>
 
 namespace allot {
 
@@ -23,6 +25,13 @@ struct document_options {
     interner* keys = nullptr;                   // borrowed; where both are nullptr the document has its own,
     concurrent_interner* shared_keys = nullptr; // within its limit
     std::uint64_t limit_bytes = usage::unlimited; // of the document and its snapshots
+};
+
+// What becomes of a member whose key is there already.
+enum class duplicate_keys : std::uint8_t {
+    last,  // it takes the place of the one before, as most parsers do
+    first, // it is dropped
+    refuse // the text is an error, a builder's end() answers false
 };
 
 namespace detail {
@@ -47,7 +56,7 @@ public:
     // A container of `size` cells, which are not written yet; extended when it has room for more or an index.
     // nullptr on shortage. refs is 1.
     tree_node* make_node(std::uint32_t size, std::uint32_t capacity, bool indexed) noexcept;
-    tree_node* make_node(std::uint32_t size) noexcept { return make_node(size, size, false); }
+    tree_node* make_node(std::uint32_t size) noexcept;
     void free_node(tree_node* node) noexcept; // its block and its header, not what its cells refer to
     // Room for one more cell, and an index in an object that needs one.
     bool try_reserve(tree_node* node, bool is_object, std::uint32_t more = 1) noexcept;
@@ -57,6 +66,11 @@ public:
     void trim(tree_node* node, std::uint32_t size) noexcept; // forgets the cells behind; no index is touched
     void enter_key(tree_node* node, std::uint32_t at) noexcept; // of the cell that was written
     bool build_index(tree_node* node) noexcept;                 // whether all keys are distinct
+    // Of an object whose cells are all written: its index, and what `policy` says of keys that are there twice. The
+    // key that is refused, or none.
+    symbol settle_keys(tree_node* node, duplicate_keys policy) noexcept {
+        return node->index_slots() == 0 && surely_distinct(*node) ? symbol() : settle_more_keys(node, policy);
+    }
 
     bool make_text(tree_cell& cell, std::string_view text) noexcept; // sets length and payload
     void retain(const tree_cell& cell) noexcept {
@@ -75,7 +89,20 @@ public:
     // A copy of the container's cells, which then refer to the same texts and containers; nullptr on shortage.
     tree_node* copy_node(const tree_node& from, bool is_object) noexcept;
 
-    void* take(std::size_t size, std::size_t align = 8) noexcept; // notes a refusal of its own limit
+    // nullptr on shortage; notes a refusal of its own limit.
+    void* take(std::size_t size, std::size_t align = 8) noexcept {
+        void* const block = size <= limit_bytes_ && live_bytes_ <= limit_bytes_ - size
+                                ? upstream_.try_allocate({size, align})
+                                : nullptr;
+        if (!block) [[unlikely]]
+            return take_none(size);
+        live_bytes_ += size;
+        total_bytes_ += size;
+        ++live_count_;
+        ++total_count_;
+        if (live_bytes_ > peak_live_bytes_) peak_live_bytes_ = live_bytes_;
+        return block;
+    }
     void give_back(void* block, std::size_t size, std::size_t align = 8) noexcept;
     bool refuse(std::size_t asked) noexcept; // notes it, counts it; false
     memory_source& upstream() const noexcept { return upstream_; }
@@ -98,7 +125,19 @@ private:
     tree_store(const document_options& options, memory_source& upstream) noexcept;
     bool add_slab() noexcept;
     tree_cell* make_cells(std::uint32_t capacity, std::uint32_t slots, bool extended) noexcept;
+    // Keys that differ in their last six bits differ.
+    static bool surely_distinct(const tree_node& node) noexcept {
+        std::uint64_t seen = 0, again = 0;
+        for (std::uint32_t at = 0; at != node.size(); ++at) {
+            const std::uint64_t bit = std::uint64_t{1} << (node.cells[at].key & 63);
+            again |= seen & bit;
+            seen |= bit;
+        }
+        return again == 0;
+    }
+    symbol settle_more_keys(tree_node* node, duplicate_keys policy) noexcept;
     bool have_keys() noexcept;
+    [[gnu::cold]] void* take_none(std::size_t size) noexcept;
     void end() noexcept;
 
     allot::name name_;
@@ -120,6 +159,17 @@ private:
     tree_node* fresh_node_ = nullptr; // of the newest slab, never used yet
     tree_node* fresh_end_ = nullptr;
 };
+
+inline tree_node* tree_store::make_node(std::uint32_t size) noexcept {
+    if (free_nodes_ || (fresh_node_ == fresh_end_ && !add_slab())) [[unlikely]]
+        return free_nodes_ ? make_node(size, size, false) : nullptr;
+    auto* const cells = size == 0 ? nullptr : static_cast<tree_cell*>(take(size * sizeof(tree_cell)));
+    if (size != 0 && !cells) [[unlikely]]
+        return nullptr;
+    tree_node* const made = fresh_node_++;
+    allot::mark_live(made, sizeof *made);
+    return ::new (made) tree_node{cells, size, 1u << 20 | 1};
+}
 
 } // namespace detail
 } // namespace allot
