@@ -20,7 +20,6 @@ namespace {
 
 constexpr size_tier tiers[] = {{32, 256}, {80, 256}, {272, 64}, {1'040, 16}, {4'160, 8}};
 constexpr path storage[] = {"agent.storage"};
-constexpr path two_storages[] = {"a", "b"};
 
 const std::string long_text(200, 'x');
 
