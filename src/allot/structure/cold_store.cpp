@@ -313,21 +313,6 @@ result<void> cold_store::page_out(cold_handle wanted) noexcept {
 
 // Inquiries.
 
-std::size_t cold_store::size_of(cold_handle wanted) const noexcept {
-    const block* const found = find(wanted);
-    return found ? found->size : 0;
-}
-
-cold_tier cold_store::tier_of(cold_handle wanted) const noexcept {
-    const block* const found = find(wanted);
-    return found ? found->tier : cold_tier::none;
-}
-
-bool cold_store::is_durable(cold_handle wanted) const noexcept {
-    const block* const found = find(wanted);
-    return found && found->is_durable;
-}
-
 cold_store_traits cold_store::traits() const noexcept {
     return {.codec = codec_.codec(),
             .has_zstd = detail::block_codec::has(cold_codec::zstd),

@@ -215,4 +215,21 @@ result<void> cold_store::bring_back(block& of) noexcept {
     return {};
 }
 
+// Where a block is.
+
+std::size_t cold_store::size_of(cold_handle wanted) const noexcept {
+    const block* const found = find(wanted);
+    return found ? found->size : 0;
+}
+
+cold_tier cold_store::tier_of(cold_handle wanted) const noexcept {
+    const block* const found = find(wanted);
+    return found ? found->tier : cold_tier::none;
+}
+
+bool cold_store::is_durable(cold_handle wanted) const noexcept {
+    const block* const found = find(wanted);
+    return found && found->is_durable;
+}
+
 } // namespace allot
