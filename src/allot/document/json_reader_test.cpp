@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cassert>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 using namespace allot;
@@ -283,6 +285,32 @@ TEST_F(json_reader_test, gives_back_each_block_of_a_document) {
     }
     EXPECT_EQ(audited.live_count(), 0u);
     EXPECT_EQ(audited.finding_count(), 0u);
+}
+
+TEST_F(json_reader_test, gives_back_what_it_made_before_memory_ran_out_anywhere) {
+    const std::string text = R"([[1,[2],"a text of a block"],{"a":{"b":[{"c":"another text"},[]],"d":3}},)" +
+                             repeated(R"({"k":[{"l":"m"}]},)", 20) + "{}]";
+    malloc_source memory;
+    std::uint64_t refused = 0;
+    for (std::uint64_t limit = 512; limit < 8192; limit += 8) {
+        auditing_source audited(memory); // fatal where a block is missing at its end
+        document read({.upstream = &audited, .limit_bytes = limit});
+        if (!read.set_root(1)) continue;
+        const bool done = static_cast<bool>(read_json(read, text));
+        EXPECT_EQ(written(read), done ? text : "1");
+        read.check();
+        refused += !done;
+    }
+    EXPECT_GT(refused, 200u);
+}
+
+TEST_F(json_reader_test, takes_24_bytes_a_value_at_most_and_the_texts) {
+    std::ifstream file(ALLOT_BENCH_DATA "/tree_sitter_python_grammar.json", std::ios::binary);
+    document read;
+    ASSERT_TRUE(read_json(read, std::string{std::istreambuf_iterator<char>(file), {}}));
+    const std::optional<tree_size> size = measure(read.root());
+    ASSERT_TRUE(size && size->value_count > 4000);
+    EXPECT_LE(size->bytes, 24 * size->value_count + size->text_bytes);
 }
 
 // A text with a few bytes changed, left out, doubled.

@@ -54,7 +54,8 @@ class json_key_cache {
 public:
     explicit json_key_cache(std::uint64_t text_bytes) noexcept
         : mask_(text_bytes < kibibytes(4) ? places_few - 1 : places_max - 1) {
-        for (std::size_t at = 0; at <= mask_; ++at) places_[at].size = none;
+        for (std::size_t at = 0; at <= mask_; ++at)
+            places_[at] = {.first = 0, .last = 0, .size = none, .key = {}};
     }
 
     // Expects: 16 bytes at text.data() may be read. None on shortage.

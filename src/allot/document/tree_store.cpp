@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <typeinfo>
 
 namespace allot::detail {
 
@@ -38,6 +39,7 @@ struct tree_store::own_keys final : memory_source {
 tree_store::tree_store(const document_options& options, memory_source& upstream) noexcept
     : name_(options.name),
       upstream_(upstream),
+      arena_(typeid(upstream) == typeid(arena) ? static_cast<arena*>(&upstream) : nullptr),
       keys_(options.keys),
       shared_keys_(options.shared_keys),
       bulk_free_(upstream.traits().bulk_free),

@@ -11,6 +11,7 @@
 #include <allot/core/memory_source.hpp>
 #include <allot/core/poison.hpp>
 #include <allot/document/value_cell.hpp>
+#include <allot/structure/arena.hpp>
 #include <allot/structure/symbol.hpp>
 #include <new>
 
@@ -92,7 +93,7 @@ public:
     // nullptr on shortage; notes a refusal of its own limit.
     void* take(std::size_t size, std::size_t align = 8) noexcept {
         void* const block = size <= limit_bytes_ && live_bytes_ <= limit_bytes_ - size
-                                ? upstream_.try_allocate({size, align})
+                                ? take_upstream({size, align})
                                 : nullptr;
         if (!block) [[unlikely]]
             return take_none(size);
@@ -127,6 +128,7 @@ private:
     tree_cell* make_cells(std::uint32_t capacity, std::uint32_t slots, bool extended) noexcept;
     // Keys that differ in their last six bits differ.
     static bool surely_distinct(const tree_node& node) noexcept {
+        if (node.size() < 3) return node.size() < 2 || node.cells[0].key != node.cells[1].key;
         std::uint64_t seen = 0, again = 0;
         for (std::uint32_t at = 0; at != node.size(); ++at) {
             const std::uint64_t bit = std::uint64_t{1} << (node.cells[at].key & 63);
@@ -137,11 +139,15 @@ private:
     }
     symbol settle_more_keys(tree_node* node, duplicate_keys policy) noexcept;
     bool have_keys() noexcept;
+    void* take_upstream(layout wanted) noexcept {
+        return arena_ ? arena_->try_allocate(wanted) : upstream_.try_allocate(wanted);
+    }
     [[gnu::cold]] void* take_none(std::size_t size) noexcept;
     void end() noexcept;
 
     allot::name name_;
     memory_source& upstream_;
+    arena* arena_; // upstream, where it is one: whose blocks are taken without a virtual call
     interner* keys_;
     concurrent_interner* shared_keys_;
     own_keys* own_keys_ = nullptr;
