@@ -169,10 +169,12 @@ void add(const std::string& peer) {
 
 int main(int argument_count, char** words) {
     add<with_allot>("allot");
+    benchmark::RegisterBenchmark("slot_map/for_each full/threads:1/allot", iterate<with_allot_for_each>, 0);
     benchmark::RegisterBenchmark("slot_map/for_each half erased/threads:1/allot",
                                  iterate<with_allot_for_each>, count / 2);
     add<with_hand>("hand index+generation");
 #ifdef ALLOT_HAS_COLONY
+    benchmark::RegisterBenchmark("slot_map/for_each full/threads:1/plf::colony", iterate<with_colony>, 0);
     benchmark::RegisterBenchmark("slot_map/for_each half erased/threads:1/plf::colony", iterate<with_colony>,
                                  count / 2);
     add<with_colony>("plf::colony");

@@ -1,6 +1,6 @@
 // slot_iterator: goes through what lives in a slot_map, 64 slots at a look.
 //
-// For slot_map alone; see there. Borrows the map. Threads: as the map. Cost: 12 instructions a value.
+// For slot_map alone; see there. Borrows the map. Threads: as the map. Cost: 13 instructions a value.
 #pragma once
 
 #include <allot/structure/slot_map_parts.hpp>
