@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_tier tiers[] = {{32, 1024}, {80, 512}, {272, 512}, {1'040, 64}, {4'160, 32}, {16'448, 4}};
+constexpr size_tier tiers[] = {{32, 1024}, {80, 512}, {272, 512}, {1'040, 64}, {4'160, 160}, {16'448, 4}};
 constexpr path pageable[] = {"notes"};
 constexpr int note_count = 100;
 
@@ -58,14 +58,14 @@ struct session {
                   .pageable = pageable}) {}
     // Every note says the version; some of them are paged out while the document is saved.
     bool become(int version) {
-        char text[100];
-        const int size = std::snprintf(text, sizeof text, "version %d, %060d", version, version);
+        char text[3100]; // long enough that writing all of them takes its time
+        const int size = std::snprintf(text, sizeof text, "version %d, %03000d", version, version);
         const std::string_view note(text, static_cast<std::size_t>(size));
         for (int i = 0; i != note_count; ++i) {
             const std::string at = "notes[" + std::to_string(i) + "].text";
             if (!memory.set_at(std::string_view(at), note)) return false;
         }
-        return bool(memory.page_out_cold(4000)) && memory.numbers().paged_count != 0;
+        return bool(memory.page_out_cold(12'000)) && memory.numbers().paged_count != 0;
     }
     bool save() { return bool(save_document(file, memory.root())); }
 
@@ -87,6 +87,7 @@ int version_in(const folder& in) {
     document found({.name = "found"});
     const result<void> loaded = load_document(file, found);
     EXPECT_TRUE(loaded) << loaded.error().text();
+    if (!loaded) return -1;
     const value notes = found.root()["notes"];
     EXPECT_EQ(notes.size(), note_count);
     for (const value note : notes.children()) EXPECT_EQ(note["text"].as_text(), notes[0]["text"].as_text());
