@@ -1,6 +1,5 @@
+#include <allot/observability/fixtures/forged_recording.hpp>
 #include <allot/observability/recording.hpp>
-
-#include <allot/observability/recording_rows.hpp>
 
 #include <gtest/gtest.h>
 
@@ -9,134 +8,11 @@
 #include <cstring>
 #include <random>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 namespace {
 
 using allot::snapshot;
-using bytes = std::vector<std::byte>;
 
-allot::row_numbers numbers_of(std::uint64_t n) {
-    return {.allocations = n,
-            .allocated_bytes = n * 100,
-            .live_blocks_at_exit = n % 3,
-            .live_bytes_at_exit = n % 3 * 100,
-            .peak_live_bytes = n * 50,
-            .live_bytes_at_peak = n * 25,
-            .temporary_allocations = n / 2};
-}
-
-allot::heap_totals totals_of(std::uint64_t n) {
-    return {.allocations = n,
-            .frees = n - 1,
-            .reallocations = 3,
-            .allocated_bytes = n << 20,
-            .live_blocks_at_exit = 1,
-            .live_bytes_at_exit = 4096,
-            .peak_live_bytes = n << 19,
-            .temporary_allocations = n / 4};
-}
-
-snapshot small() {
-    snapshot all;
-    all.mode = allot::recording_mode::count;
-    all.basis = allot::live_basis::usable;
-    all.started_realtime_ns = 1'700'000'000'123'456'789;
-    all.duration_ns = 5'000'000'000;
-    all.peak_rss_bytes = 123 << 20;
-    all.totals = totals_of(1000);
-    all.dropped_stacks = 1, all.dropped_events = 2, all.short_stacks = 3, all.folded_stacks = 4;
-    all.processes_lost = 5, all.error_bound_bytes = 1 << 18;
-    all.partial = true;
-    all.modules = {{"/usr/bin/program", {0xde, 0xad, 0, 0xbe}, numbers_of(7)}, {"[vdso]", {}, {}}};
-    all.contexts.resize(4);
-    all.contexts[0].address = {0, 0x1234};
-    all.contexts[1] = {0, 1, {1, 0x20}, numbers_of(9)};
-    all.contexts[2] = {allot::context_node::cut, allot::none, {allot::none, 0x7fff'dead'beef}, {}};
-    all.contexts[3] = {1, 0, {0, 0}, numbers_of(1)};
-    all.sites = {{{0, 0x99}, numbers_of(4)}, {{allot::none, 5}, numbers_of(2)}};
-    all.processes.resize(2);
-    all.processes[0] = {4711,
-                        4710,
-                        {"program", "", "an argument\n"},
-                        "/usr/bin/program",
-                        {allot::process_exit::kind::signal, 9},
-                        true,
-                        "",
-                        totals_of(900),
-                        77};
-    all.processes[1] = {4712, 4711, {}, "", {allot::process_exit::kind::code, -1}, false, "built with ASan",
-                        {},   0};
-    all.threads = {{0, 4711, "main", totals_of(800), 70}, {1, 0, "", totals_of(9), 7}};
-    all.named_sources = {{0, "arena", "request", 4096, 65536, 1, 12}, {1, "pool", "", 0, 7, 0, 1}};
-    all.notes = {"first note", "second note"};
-    return all;
-}
-
-bytes written(const snapshot& all) {
-    allot::memory_sink sink;
-    EXPECT_TRUE(allot::write_recording(all, sink));
-    return bytes(sink.bytes().begin(), sink.bytes().end());
-}
-
-// Why reading fails; "" where it does not.
-std::string why(std::span<const std::byte> recording) {
-    auto read = allot::read_recording(recording);
-    return read ? "" : read.error().text();
-}
-
-template <class T>
-T at(const bytes& recording, std::size_t place) {
-    T value;
-    std::memcpy(&value, recording.data() + place, sizeof value);
-    return value;
-}
-
-template <class T>
-void put(bytes& recording, std::size_t place, T value) {
-    std::memcpy(recording.data() + place, &value, sizeof value);
-}
-
-// Makes the checksums of a forged recording right, as a careful liar would: what is left to find are the
-// lies.
-void seal(bytes& recording) {
-    const auto count = at<std::uint32_t>(recording, 24);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const std::size_t entry = 64 + i * 40;
-        const auto offset = at<std::uint64_t>(recording, entry + 8),
-                   size = at<std::uint64_t>(recording, entry + 16);
-        if (offset > recording.size() || size > recording.size() - offset) continue;
-        put(recording, entry + 32,
-            XXH3_64bits_withSeed(recording.data() + offset, size, at<std::uint64_t>(recording, entry)));
-    }
-    put(recording, 32, XXH3_64bits(recording.data() + 64, count * 40));
-    put(recording, 56, XXH3_64bits(recording.data(), 56));
-}
-
-// The place of a section's entry in the table.
-std::size_t entry_of(const bytes& recording, allot::detail::section_kind kind) {
-    for (std::size_t entry = 64;; entry += 40)
-        if (at<std::uint32_t>(recording, entry) == static_cast<std::uint32_t>(kind)) return entry;
-}
-
-// Adds a section behind the others; what stood behind the table moves by one entry.
-bytes with_section(bytes recording, std::uint32_t kind, std::span<const std::byte> content) {
-    const auto count = at<std::uint32_t>(recording, 24);
-    const std::size_t table_end = 64 + count * 40;
-    recording.insert(recording.begin() + static_cast<std::ptrdiff_t>(table_end), 40, std::byte{});
-    for (std::uint32_t i = 0; i < count; ++i)
-        put(recording, 64 + i * 40 + 8, at<std::uint64_t>(recording, 64 + i * 40 + 8) + 40);
-    put(recording, table_end, kind);
-    put(recording, table_end + 8, std::uint64_t{recording.size()});
-    put(recording, table_end + 16, std::uint64_t{content.size()});
-    put(recording, table_end + 24, std::uint64_t{content.size()});
-    recording.insert(recording.end(), content.begin(), content.end());
-    put(recording, 16, std::uint64_t{recording.size()});
-    put(recording, 24, count + 1);
-    seal(recording);
-    return recording;
-}
+using namespace allot::fixture;
 
 TEST(recording, gives_back_the_numbers_that_were_written) {
     const snapshot numbers = small();
