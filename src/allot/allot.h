@@ -3,7 +3,8 @@
  * For C11 programs, and for C++ that wants no templates; C++ programs take <allot/allot.hpp>, which has more and
  * costs less (a hot call here is a function call of its own). The one header to include: what places memory stands
  * here, the other chapters in allot/c/: base.h (errors, numbers, sources), bytes.h, text.h, document.h. Of the system
- * they include <stdbool.h>, <stddef.h> and <stdint.h> alone. Link with -lallot; a static liballot.a also wants -lstdc++ (pkg-config --static says so).
+ * they include <stdbool.h>, <stddef.h> and <stdint.h> alone. Link with -lallot; a static liballot.a also
+ * wants -lstdc++ (pkg-config --static says so).
  *
  * Ownership: X_create makes what X_destroy ends; both take their own memory from the `upstream` of the options,
  *   which outlives what stands on it. NULL for an upstream is the default source, which stands on malloc. Strings

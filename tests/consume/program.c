@@ -1,5 +1,5 @@
-/* A foreign program in C: an arena until its limit is met, by nothing but allot.h. The tests of this folder build it in the
- * ways in which allot is installed. */
+/* A foreign program in C: an arena until its limit is met, by nothing but allot.h. The tests of this folder
+ * build it in the ways in which allot is installed. */
 #include <allot/allot.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// A foreign program: containers in an arena until its limit is met. The tests of this folder build it in each way in which
-// allot can be had.
+// A foreign program: containers in an arena until its limit is met. The tests of this folder build it in each
+// way in which allot can be had.
 #include <allot/allot.hpp>
 
 #include <cstdio>

@@ -114,9 +114,9 @@ bool is_unit(const std::string& file) {
 }
 
 // Files, lines and depth must be equal, except that addr2line sometimes names a line of a header by the unit that
-// its symbol is in ("a.cpp:1407" for line 1407 of gtest.h), where nothing is inlined. Names may differ where the file gives
-// several for one place: aliases, and where a function has no linkage name addr2line gives the innermost one
-// the symbol's.
+// its symbol is in ("a.cpp:1407" for line 1407 of gtest.h), where nothing is inlined. Names may differ where
+// the file gives several for one place: aliases, and where a function has no linkage name addr2line gives the
+// innermost one the symbol's.
 bool agree(const std::vector<place>& ours, const std::vector<place>& theirs,
            const std::set<std::string>& aliases) {
     if (ours.size() != theirs.size()) return false;

@@ -69,8 +69,9 @@ typedef struct allot_buffer allot_buffer;
 
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_create(allot_source* upstream, allot_buffer** out);
 ALLOT_API void allot_buffer_destroy(allot_buffer* buffer);
-/* Grows to twice its size at least, in place where upstream can. The bytes may be the buffer's own. A failure (a sum that
- * overflows is ALLOT_OUT_OF_RANGE) leaves it as it was. Invalidates: views of it, when it moved. */
+/* Grows to twice its size at least, in place where upstream can. The bytes may be the buffer's own. A failure
+ * (a sum that overflows is ALLOT_OUT_OF_RANGE) leaves it as it was. Invalidates: views
+ * of it, when it moved. */
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_buffer_append(allot_buffer* buffer, const void* bytes,
                                                            size_t size);
 /* Room for so many bytes in all. */

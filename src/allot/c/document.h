@@ -49,9 +49,9 @@ ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_write_json(const allot_doc
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_write_xml(const allot_document* document,
                                                                 allot_buffer* out, unsigned indent);
 
-/* Paths: "agent.notes[3].text", with [-] behind the last item, llm\.gpt or ["llm.gpt"] for a name with a dot, @id for an
- * attribute; "" is the root. What is missing on the way is created; ALLOT_BAD_INPUT: the path breaks its grammar, or
- * something else stands on the way. The tree is as it was then. */
+/* Paths: "agent.notes[3].text", with [-] behind the last item, llm\.gpt or ["llm.gpt"] for a name with a dot,
+ * @id for an attribute; "" is the root. What is missing on the way is created; ALLOT_BAD_INPUT: the path
+ * breaks its grammar, or something else stands on the way. The tree is as it was then. */
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_null(allot_document* document, const char* path);
 ALLOT_API ALLOT_MUST_LOOK allot_status allot_document_set_bool(allot_document* document, const char* path,
                                                                bool truth);

@@ -9,8 +9,9 @@
 // Threads: compatible.
 // Cost: see docs/numbers.md; one call of the sink per 4 KiB.
 //
-// Errors: "at /a/0: JSON has no infinity"; for a NaN, an XML element, a text that is not UTF-8, an empty value. Shortage:
-// who refused, as out_of_memory says it. A buffer or string is then as it was; a sink may have got a part.
+// Errors: "at /a/0: JSON has no infinity"; for a NaN, an XML element, a text that is not UTF-8, an empty
+// value. Shortage: who refused, as out_of_memory says it. A buffer or string is then as it was; a sink may
+// have got a part.
 //
 //     document config;
 //     if (auto done = read_json(config, R"({"retries": 3, "hosts": ["a", "b"]})"); !done) return;

@@ -17,9 +17,9 @@
 // Owns nothing; borrows the buffer and all sources. The buffer outlives the placement, and no block in it does:
 // that is how one that would outlive its frame is found.
 // Threads: compatible, as the scope that it is made for. counts() from any.
-// Cost: a pair of placed_source 175 instructions over its home's own; no byte per block: which home a block came from follows from its
-// address (the buffer's range) or its layout and class (the other homes), so what is given back with its own
-// layout comes to where it came from.
+// Cost: a pair of placed_source 175 instructions over its home's own; no byte per block: which home a block
+// came from follows from its address (the buffer's range) or its layout and class (the other homes), so what
+// is given back with its own layout comes to where it came from.
 // Fatal, at level on:
 //     allot: fatal: placement 'NAME': died with N live blocks in its inline buffer
 //     allot: fatal: placement 'NAME': ADDRESS (N bytes) was not placed as a block of this class

@@ -1,6 +1,7 @@
 // One capture of a stack of 20 frames, from the same call each time, and from two callers in turn, so that the two
-// innermost frames are new. Unfair to the peers: they remember nothing of the stack itself (libunwind keeps its rules, libgcc nothing), so
-// they unwind every frame each time; that is the point of the cache. Unfair to us: we also give each frame a payload.
+// innermost frames are new. Unfair to the peers: they remember nothing of the stack itself (libunwind keeps
+// its rules, libgcc nothing), so they unwind every frame each time; that is the point of the cache. Unfair to
+// us: we also give each frame a payload.
 #include <allot/platform/call_stack.hpp>
 
 #include <benchmark/benchmark.h>

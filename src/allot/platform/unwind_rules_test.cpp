@@ -109,7 +109,8 @@ TEST(unwind_rules, reads_again_after_a_flush_and_remembers_nothing_during_an_unl
     EXPECT_EQ(own.rules.count().used, 1u);
 }
 
-// Rules are tagged with 16 bits of the generation, which itself has 20. A rule must not come back to life when they come round.
+// Rules are tagged with 16 bits of the generation, which itself has 20. A rule must not come back to life
+// when they come round.
 TEST(unwind_rules, never_revives_an_old_rule_when_the_generations_wrap) {
     table own(64);
     const std::uint64_t at = address_here();

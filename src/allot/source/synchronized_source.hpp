@@ -5,7 +5,8 @@
 // instead.
 // Owns nothing; borrows the upstream, which nobody else may use meanwhile and which must outlive it.
 // Threads: any. The child of a fork must not use it when a thread of the parent was inside.
-// Cost: a lock and its release over the upstream's call (2 ns in a program of one thread); good_size, traits and describe take none.
+// Cost: a lock and its release over the upstream's call (2 ns in a program of one thread); good_size, traits
+// and describe take none.
 //
 //     std::array<std::byte, 4096> bytes;
 //     buffer_source buffer(bytes);

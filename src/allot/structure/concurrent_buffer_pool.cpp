@@ -145,7 +145,8 @@ bool concurrent_buffer_pool::try_hold(std::uint64_t more) noexcept {
 
 void concurrent_buffer_pool::let_go(std::uint64_t less) noexcept { held_bytes_.fetch_sub(less, relaxed); }
 
-// Buffers of one tier go upstream until so many bytes are gone, as far as they are within reach and the deadline allows.
+// Buffers of one tier go upstream until so many bytes are gone, as far as they are within reach and the
+// deadline allows.
 std::uint64_t concurrent_buffer_pool::empty_tier(std::size_t at, std::uint64_t bytes,
                                                  std::uint64_t deadline_ns) noexcept {
     tier_state& of = tiers_[at];

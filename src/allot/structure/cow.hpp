@@ -232,7 +232,8 @@ public:
         if (block_) block_->drop();
     }
 
-    // Expects: not empty. Whether no other handle of either kind has the value. True stays true until this one is copied.
+    // Expects: not empty. Whether no other handle of either kind has the value. True stays true until this
+    // one is copied.
     bool unique() const noexcept { return block_->is_unique(); }
 
     // The value as this thread's own, to be copied without atomics: this handle is empty then. Empty where

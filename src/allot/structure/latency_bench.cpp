@@ -1,6 +1,7 @@
 // The slow ones among many calls: what 999 of 1,000 stay below. Each call is timed by itself with the processor's
 // clock, whose own 20 ns or so are in every figure, so that ratios are closer to 1 than they would be without.
-// A row's time is the p99.9 of 100,000 calls, the median of the repetitions; the machine's interrupts are in it for all.
+// A row's time is the p99.9 of 100,000 calls, the median of the repetitions; the machine's interrupts are in
+// it for all.
 // `allocation`: an arena's block of 16 to 767 bytes, a reset every 1,000. `acquire`: a slot of a pool with 10,000 live,
 // one at random given back before. `request`: 100 blocks, and their end.
 #include <allot/structure/arena.hpp>

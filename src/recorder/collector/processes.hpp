@@ -6,8 +6,8 @@
 // observed). It does not follow threads or events: collector does, and calls release() when nothing of a
 // process is left to read.
 // Borrows segment, tables, tree and inspector; owns the pidfds. Threads: one.
-// Cost: look() with nothing new is one load, and one poll() every 5 ms; the look at /proc comes every 20 ms, about 2 µs a
-// process.
+// Cost: look() with nothing new is one load, and one poll() every 5 ms; the look at /proc comes every 20 ms,
+// about 2 µs a process.
 //
 //     processes all(file, tables, tree, nullptr);
 //     all.look(now_stamp, now_ns);

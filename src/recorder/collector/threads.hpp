@@ -4,7 +4,8 @@
 // look() enters new threads and answers, per thread, up to which stamp everything it wrote is published: a
 // thread seen outside of its hooks has published all that is stamped before that look.
 // Borrows segment, tables and processes. Threads: one. Cost: look() reads one cache line for each thread;
-// finding new ones reads one for each entry that was ever used, since claims begin at the lowest. (A new thread that has a ring is found through it.)
+// finding new ones reads one for each entry that was ever used, since claims begin at the lowest. (A new
+// thread that has a ring is found through it.)
 //
 //     threads all(file, tables, processes);
 //     all.find_new();
