@@ -36,7 +36,7 @@ result<void> bounded_document::bring(path way, bool with_last) noexcept {
         const std::uint64_t noted_before = refusals_noted();
         const std::uint64_t bytes = detail::tree_page::of(*tree_access::cell(here)).bytes;
         tree_cell* const at = paged_subtrees::reach(tree_, way, depth);
-        const result<void> done = at ? paged_.page_in(tree_, *at) : detail::shortage_error();
+        const result<void> done = at ? paged_.page_in(tree_, *at) : shortage_error();
         if (!done && !make_room(bytes, noted_before, tries)) return at_path(done.error(), "coming back", way);
     }
 }
@@ -82,7 +82,7 @@ result<void> bounded_document::page_out(path way) noexcept {
     for (path_step step; steps.next(step);) ++depth;
     if (depth == 0) return at_path(error("the root stays"), doing, way);
     tree_cell* const at = paged_subtrees::reach(tree_, way, depth);
-    if (!at) return at_path(detail::shortage_error(), doing, way);
+    if (!at) return at_path(shortage_error(), doing, way);
     if (const result<void> done = paged_.page_out(tree_, *at); !done)
         return at_path(done.error(), doing, way);
     return {};

@@ -119,9 +119,9 @@ result<void> json_reader::read(document& into, std::string_view text, const text
                       static_cast<unsigned long long>(options_.bytes_max));
         return allot::error(what);
     }
-    if (!prepare(text.size())) return detail::shortage_error();
+    if (!prepare(text.size())) return shortage_error();
     const std::optional<std::string_view> copy = padded(text);
-    if (!copy) return detail::shortage_error();
+    if (!copy) return shortage_error();
     const auto code =
         parser_->reading.parse_into_document(parser_->parsed, copy->data(), copy->size(), false).error();
     if (code != simdjson::SUCCESS) return fault_in(text, 0, start, simdjson::error_message(code));
@@ -139,7 +139,7 @@ result<void> json_reader::build(document& into, std::string_view text, const tex
     case detail::json_tree::outcome::too_deep: return fault_in(text, 0, start, "too many levels");
     case detail::json_tree::outcome::duplicate:
         return fault_in(text, made.duplicate_ordinal(levels().data()), start, "a key is there twice");
-    default: return detail::shortage_error();
+    default: return shortage_error();
     }
 }
 

@@ -169,7 +169,7 @@ bool json_maker::number(std::string_view text) noexcept {
 }
 
 error json_maker::problem() const noexcept {
-    if (!what_) return error(out_of_memory(last_refusal()).what());
+    if (!what_) return shortage_error();
     if (key_.empty()) return error(what_);
     char where[128];
     const std::string_view key = key_.substr(0, 100);

@@ -249,7 +249,7 @@ bool xml_reader::markup() noexcept {
 }
 
 error place_of(const detail::xml_problem& problem, std::string_view text) noexcept {
-    if (!problem.at) return error(out_of_memory(last_refusal()).what());
+    if (!problem.at) return shortage_error();
     const auto at = static_cast<std::size_t>(problem.at - text.data());
     const std::string_view before = text.substr(0, at);
     const auto lines = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));

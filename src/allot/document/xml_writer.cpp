@@ -285,7 +285,7 @@ bool xml_writer::characters(std::string_view text) noexcept {
 
 error xml_writer::problem() noexcept {
     if (unread_) return *unread_;
-    if (!what_) return error(out_of_memory(last_refusal()).what());
+    if (!what_) return shortage_error();
     error made(what_);
     if (depth() != 0 && !top().it.key().empty()) {
         char where[128];
