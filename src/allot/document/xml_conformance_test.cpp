@@ -296,6 +296,18 @@ TEST(xml_conformance, reads_the_same_far_from_the_end) {
     }
 }
 
+TEST(xml_conformance, reads_characters_at_any_distance_from_the_end) {
+    for (const std::string_view character : {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"})
+        for (std::size_t before = 0; before != 40; ++before)
+            for (std::size_t behind = 0; behind != 20; ++behind) {
+                const std::string piece =
+                    std::string(before, 'x') + std::string(character) + std::string(behind, 'y');
+                for (const std::string& text : {"<a>" + piece + "</a>", "<a b=\"" + piece + "\"/>"})
+                    ASSERT_EQ(read_again(text), text);
+                ASSERT_EQ(read_again("<a/><!--" + piece + "-->"), "<a/>");
+            }
+}
+
 TEST(xml_conformance, refuses_the_same_far_from_the_end) {
     for (const refused& it : not_well_formed) {
         const std::string far = std::string(it.text) + std::string(distance);

@@ -47,6 +47,12 @@ public:
     }
 };
 
+// Where the blocks end, within a character perhaps, in a text that is UTF-8: back to its first byte.
+inline const char* xml_character_start(const char* at, const char* end, bool is_utf8) noexcept {
+    while (is_utf8 && at != end && (static_cast<unsigned char>(*at) & 0xC0) == 0x80) --at;
+    return at;
+}
+
 // To the first that is < & ] or a control character but for tab and line feed, or that may begin U+FFFE or U+FFFF;
 // where the text has not been found to be UTF-8, to the first beyond ASCII.
 inline const char* skip_xml_text(const char* at, const char* end, bool is_utf8) noexcept {
@@ -58,7 +64,7 @@ inline const char* skip_xml_text(const char* at, const char* end, bool is_utf8) 
                                                   ((c < 0x20) & (c != '\n') & (c != '\t')));
         if (stop != 16) return at + stop;
     }
-    return at;
+    return xml_character_start(at, end, is_utf8);
 }
 
 // The same for a value between quotes: to the first that is < & " ' or a control character.
@@ -71,7 +77,7 @@ inline const char* skip_xml_value(const char* at, const char* end, bool is_utf8)
             xml_block::first_of((c == '<') | (c == '&') | (c == '"') | (c == '\'') | high | (c < 0x20));
         if (stop != 16) return at + stop;
     }
-    return at;
+    return xml_character_start(at, end, is_utf8);
 }
 
 // The same for a comment and its like: to the first that is `delimiter` or a control character as above.
@@ -85,7 +91,7 @@ inline const char* skip_xml_section(const char* at, const char* end, char delimi
             xml_block::first_of((c == last) | high | ((c < 0x20) & (c != '\n') & (c != '\t')));
         if (stop != 16) return at + stop;
     }
-    return at;
+    return xml_character_start(at, end, is_utf8);
 }
 
 inline const char* skip_xml_blanks(const char* at, const char* end) noexcept {

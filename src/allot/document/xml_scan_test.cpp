@@ -62,6 +62,22 @@ TEST(xml_scan, leaves_less_than_sixteen_bytes_at_the_end_to_others) {
     }
 }
 
+TEST(xml_scan, stops_at_a_character_where_the_blocks_end_within_one) {
+    for (const std::string_view character : {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"})
+        for (std::size_t before = 0; before != 36; ++before) {
+            std::string text(before, 'x');
+            text += character;
+            text.append(36 - before, 'y');
+            const char* const from = text.data();
+            const char* const to = from + text.size();
+            for (const char* at : {skip_xml_text(from, to, true), skip_xml_value(from, to, true),
+                                   skip_xml_section(from, to, '-', true)}) {
+                ASSERT_LT(to - at, 20);
+                ASSERT_NE(*at & 0xC0, 0x80) << before;
+            }
+        }
+}
+
 TEST(xml_scan, makes_a_word_of_what_stands_before_the_end_of_a_name) {
     for (unsigned size = 0; size != 20; ++size)
         for (const char stop : std::string_view(" \n\t\r=>/\0\x1F", 9)) {
