@@ -63,8 +63,4 @@ result<void> write_json(text_sink& into, value tree, const json_write_options& o
 result<std::string_view> write_json(std::span<char> into, value tree,
                                     const json_write_options& options = {}) noexcept;
 
-namespace detail {
-using allot::shortage_error;
-}
-
 } // namespace allot
