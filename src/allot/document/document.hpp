@@ -45,6 +45,7 @@ namespace allot {
 class document;
 namespace detail {
 class json_tree;
+class xml_tree;
 }
 
 // What an edit puts somewhere: a scalar, a text, an empty container, or a deep copy of a value of any document.
@@ -216,6 +217,7 @@ private:
     friend class document_builder;
     friend class detail::paged_subtrees;
     friend class detail::json_tree;
+    friend class detail::xml_tree;
 
     detail::tree_store* have_store() noexcept; // nullptr on shortage
     void replace_root(detail::tree_cell cell) noexcept;

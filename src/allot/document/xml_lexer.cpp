@@ -131,8 +131,8 @@ bool xml_lexer::skip_more_blanks() noexcept {
     return at_ != start;
 }
 
-void xml_lexer::skip_indentation() noexcept {
-    if (at_ == end_ || !is(*at_, blank)) return;
+void xml_lexer::skip_more_indentation() noexcept {
+    if (!is(*at_, blank)) return;
     const char* stop = skip_xml_blanks(at_ + 1, end_);
     while (stop != end_ && is(*stop, blank)) ++stop;
     if (end_ - stop >= 2 && stop[0] == '<' && stop[1] != '!' && stop[1] != '?') at_ = stop;

@@ -37,6 +37,7 @@ public:
     }
     // Of what does not stay.
     [[nodiscard]] bool try_append_copy(std::string_view piece) noexcept;
+    bool empty() const noexcept { return !is_copy_ && first_.empty(); } // no copy is made of nothing
     std::string_view view() const noexcept { return is_copy_ ? copy_.text() : first_; }
 
 private:
@@ -89,7 +90,11 @@ public:
         return true;
     }
     // Blanks in front of a start or end tag, which most often are indentation; none where anything else follows.
-    void skip_indentation() noexcept;
+    void skip_indentation() noexcept {
+        if (at_ != end_ && static_cast<unsigned char>(*at_) <= ' ') skip_more_indentation();
+    }
+    // Behind the next; 0 where there is none.
+    char second() const noexcept { return end_ - at_ >= 2 ? at_[1] : '\0'; }
     bool skip(char wanted) noexcept { return next_is(wanted) && (++at_, true); }
     bool skip(std::string_view wanted) noexcept {
         if (static_cast<std::size_t>(end_ - at_) < wanted.size()) return false;
@@ -119,7 +124,7 @@ public:
     }
     // What stands before the next '<' or the end is appended.
     bool text(joined_text& out) noexcept {
-        if (out.view().empty()) {
+        if (out.empty()) {
             const char* const stop = skip_xml_text(at_, end_, is_utf8_);
             if (stop != end_ && *stop == '<') { // as most are
                 out.assign({at_, static_cast<std::size_t>(stop - at_)});
@@ -140,6 +145,7 @@ public:
 
 private:
     bool skip_more_blanks() noexcept;
+    void skip_more_indentation() noexcept;
     bool any_text(joined_text& out) noexcept;
     bool any_attribute_value(joined_text& out) noexcept;
     bool value(joined_text& out) noexcept;

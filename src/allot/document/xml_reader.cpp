@@ -1,9 +1,8 @@
 #include <allot/document/xml.hpp>
 
 #include <allot/core/out_of_memory.hpp>
-#include <allot/document/document_builder.hpp>
-#include <allot/document/tree_stack.hpp>
 #include <allot/document/xml_lexer.hpp>
+#include <allot/document/xml_tree.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -22,14 +21,9 @@ class xml_reader {
 public:
     xml_reader(document& into, memory_source& memory, std::string_view text,
                const xml_read_options& options) noexcept
-        : build_(into, duplicate_keys::refuse),
-          how_(options),
-          lexer_(text),
-          text_(memory),
-          value_(memory),
-          open_(memory) {}
+        : tree_(into, memory), how_(options), lexer_(text), text_(memory), value_(memory) {}
 
-    bool read() noexcept { return prolog() && content() && epilog() && need(build_.commit()); }
+    bool read() noexcept { return prolog() && content() && epilog() && (tree_.commit(), true); }
     const detail::xml_problem& problem() const noexcept { return lexer_.problem(); }
 
 private:
@@ -42,20 +36,20 @@ private:
     bool attribute(std::uint32_t& count) noexcept;
     bool end_tag() noexcept;
     bool markup() noexcept; // behind the '<' of a comment, CDATA, an instruction
-    bool flush_text() noexcept;
+    bool flush_text() noexcept { return (text_.empty() && !text_stays_) || put_text(); }
+    bool put_text() noexcept;
     bool name(std::string_view& text, symbol& key) noexcept;
     [[gnu::noinline]] bool other_name(const detail::xml_word& word, std::string_view& text,
                                       symbol& key) noexcept;
     symbol interned(std::string_view name) noexcept;
     bool need(bool done) noexcept { return done || lexer_.fail_shortage(); }
 
-    document_builder build_;
+    detail::xml_tree tree_;
     const xml_read_options& how_;
     detail::xml_lexer lexer_;
-    detail::joined_text text_;                  // of the innermost element, since its newest child
-    detail::joined_text value_;                 // of an attribute, a comment
-    detail::tree_stack<std::string_view> open_; // names of elements
-    bool text_stays_ = false;                   // though it may be blank
+    detail::joined_text text_;  // of the innermost element, since its newest child
+    detail::joined_text value_; // of an attribute, a comment
+    bool text_stays_ = false;   // though it may be blank
     // Few names come again and again: this spares a look at each character, and a look-up in the interner.
     struct known_word {
         detail::xml_word word;
@@ -128,14 +122,18 @@ bool xml_reader::epilog() noexcept {
 
 bool xml_reader::content() noexcept {
     if (!start_tag()) return false;
-    while (!open_.empty()) {
-        if (!how_.keep_blank_texts && text_.view().empty()) lexer_.skip_indentation();
-        if (!lexer_.next_is('<') && !lexer_.text(text_)) return false;
-        if (lexer_.at_end()) return lexer_.fail(lexer_.at(), "the text ends within element", open_.top());
+    while (tree_.depth() != 0) {
+        if (!how_.keep_blank_texts && text_.empty()) lexer_.skip_indentation();
+        if (!lexer_.next_is('<')) {
+            if (!lexer_.text(text_)) return false;
+            if (lexer_.at_end())
+                return lexer_.fail(lexer_.at(), "the text ends within element", tree_.called());
+        }
+        const char which = lexer_.second();
         lexer_.skip('<');
-        if (lexer_.skip('/')) {
+        if (which == '/') {
             if (!end_tag()) return false;
-        } else if (lexer_.next_is('!') || lexer_.next_is('?')) {
+        } else if (which == '!' || which == '?') {
             if (!markup()) return false;
         } else if (!flush_text() || !start_tag()) {
             return false;
@@ -144,25 +142,8 @@ bool xml_reader::content() noexcept {
     return true;
 }
 
-bool xml_reader::start_tag() noexcept {
-    const char* const start = lexer_.at() - 1;
-    std::string_view called;
-    symbol key;
-    if (!name(called, key)) return false;
-    if (open_.size() >= how_.depth_max) return lexer_.fail(start, "deeper than depth_max allows:", called);
-    if (!need(key && build_.begin_element(key))) return false;
-    for (std::uint32_t attributes = 0;;) {
-        const bool blanks = lexer_.skip_blanks();
-        if (lexer_.skip('>')) return need(open_.try_push(called));
-        if (lexer_.skip("/>")) return need(build_.end());
-        if (lexer_.at_end()) return lexer_.fail(start, "a tag without its '>'");
-        if (!blanks) return lexer_.fail(lexer_.at(), "a blank, '>' or '/>' is expected");
-        if (!attribute(attributes)) return false;
-    }
-}
-
 // The key is none on shortage.
-bool xml_reader::name(std::string_view& text, symbol& key) noexcept {
+[[gnu::always_inline]] inline bool xml_reader::name(std::string_view& text, symbol& key) noexcept {
     const detail::xml_word word = lexer_.word();
     const known_word& known = words_[word.slot(word_bits)];
     if (word.size == 0 || !(known.word == word)) return other_name(word, text, key);
@@ -170,6 +151,23 @@ bool xml_reader::name(std::string_view& text, symbol& key) noexcept {
     lexer_.skip(word);
     key = known.key;
     return true;
+}
+
+bool xml_reader::start_tag() noexcept {
+    const char* const start = lexer_.at() - 1;
+    std::string_view called;
+    symbol key;
+    if (!name(called, key)) return false;
+    if (tree_.depth() >= how_.depth_max) return lexer_.fail(start, "deeper than depth_max allows:", called);
+    if (!need(key && tree_.begin(called, key))) return false;
+    for (std::uint32_t attributes = 0;;) {
+        const bool blanks = lexer_.skip_blanks();
+        if (lexer_.skip('>')) return true;
+        if (lexer_.skip("/>")) return need(tree_.end());
+        if (lexer_.at_end()) return lexer_.fail(start, "a tag without its '>'");
+        if (!blanks) return lexer_.fail(lexer_.at(), "a blank, '>' or '/>' is expected");
+        if (!attribute(attributes)) return false;
+    }
 }
 
 bool xml_reader::other_name(const detail::xml_word& word, std::string_view& text, symbol& key) noexcept {
@@ -180,12 +178,12 @@ bool xml_reader::other_name(const detail::xml_word& word, std::string_view& text
 }
 
 symbol xml_reader::interned(std::string_view name) noexcept {
-    if (name.size() < 16) return build_.intern(name);
+    if (name.size() < 16) return tree_.intern(name);
     const std::size_t ends =
         static_cast<unsigned char>(name.front()) * 7U + static_cast<unsigned char>(name.back());
     known_name& known = names_[(name.size() * 31 + ends) % std::size(names_)];
     if (known.name != name) {
-        const symbol key = build_.intern(name);
+        const symbol key = tree_.intern(name);
         if (!key) return key;
         known = {name, key};
     }
@@ -198,32 +196,29 @@ bool xml_reader::attribute(std::uint32_t& count) noexcept {
     symbol key;
     if (!name(called, key) || !lexer_.attribute_value(value_)) return false;
     if (!need(bool(key))) return false;
-    if (!build_.attribute(key, value_.view())) {
-        if (build_.duplicate_key())
-            return lexer_.fail(start, "the element has this attribute already:", called);
-        return need(false);
-    }
-    return ++count <= how_.attribute_count_max ||
-           lexer_.fail(start, "more attributes than attribute_count_max allows");
+    if (tree_.has_attribute(key))
+        return lexer_.fail(start, "the element has this attribute already:", called);
+    if (++count > how_.attribute_count_max)
+        return lexer_.fail(start, "more attributes than attribute_count_max allows");
+    return need(tree_.attribute(key, value_.view()));
 }
 
 bool xml_reader::end_tag() noexcept {
-    const char* const start = lexer_.at() - 2;
-    const std::string_view due = open_.top();
+    const char* const start = lexer_.at() - 1;
+    lexer_.skip('/');
+    const std::string_view due = tree_.called();
     if (!lexer_.skip_again(due)) return lexer_.fail(start, "not the end tag that is due, that of", due);
     if (!lexer_.skip('>')) {
         lexer_.skip_blanks();
         if (!lexer_.skip('>')) return lexer_.fail(start, "not the end tag that is due, that of", due);
     }
-    open_.pop();
-    return flush_text() && need(build_.end());
+    return flush_text() && need(tree_.end());
 }
 
-bool xml_reader::flush_text() noexcept {
+bool xml_reader::put_text() noexcept {
     const std::string_view text = text_.view();
-    if (text.empty() && !text_stays_) return true;
     const bool wanted = !text.empty() && (text_stays_ || how_.keep_blank_texts || !is_blank(text));
-    if (wanted && !need(build_.text(text))) return false;
+    if (wanted && !need(tree_.text(text))) return false;
     text_.clear();
     text_stays_ = false;
     return true;
@@ -235,15 +230,18 @@ bool xml_reader::markup() noexcept {
     std::string_view target;
     if (lexer_.skip("!--")) {
         if (!lexer_.comment(value_)) return false;
-        return !how_.keep_comments || (flush_text() && need(build_.comment(value_.view())));
+        return !how_.keep_comments || (flush_text() && need(tree_.text(value_.view(), value_type::comment)));
     }
     if (lexer_.skip('?')) {
         if (!lexer_.instruction(target, value_)) return false;
-        return !how_.keep_instructions || (flush_text() && need(build_.instruction(target, value_.view())));
+        if (!how_.keep_instructions) return true;
+        const symbol key = tree_.intern(target);
+        return flush_text() && need(key && tree_.text(value_.view(), value_type::instruction, key));
     }
     if (!lexer_.skip("![CDATA["))
         return lexer_.fail(start, "neither a tag nor a comment, an instruction or CDATA");
-    if (how_.keep_cdata) return lexer_.cdata(value_) && flush_text() && need(build_.cdata(value_.view()));
+    if (how_.keep_cdata)
+        return lexer_.cdata(value_) && flush_text() && need(tree_.text(value_.view(), value_type::cdata));
     text_stays_ = true;
     return lexer_.cdata(text_);
 }
