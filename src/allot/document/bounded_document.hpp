@@ -76,7 +76,8 @@ struct bounded_document_options {
     std::uint32_t page_count_max = 1024;
     // Containers whose children page_out_cold() may page out. Borrowed, and so are their texts. At most 8.
     std::span<const path> pageable = {};
-    // Whether find_at, set_at and page_in that find no room page out cold children and try again.
+    // Whether find_at, set_at and page_in that find no room page out cold children and try again. Not where the path or
+    // what is set is borrowed from this document: it might be what goes.
     bool makes_room = false;
 };
 
@@ -168,6 +169,9 @@ public:
 
 private:
     result<void> bring(path way, bool with_last) noexcept;
+    bool may_make_room(const void* borrowed) const noexcept {
+        return makes_room_ && !pool_.surrounds(borrowed);
+    }
     // Whether there may be room now, where a shortage was noted since.
     bool make_room(std::uint64_t bytes, std::uint64_t noted_before, unsigned& tries) noexcept;
     void touch(path way) noexcept;

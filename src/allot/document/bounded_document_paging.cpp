@@ -37,12 +37,13 @@ result<void> bounded_document::bring(path way, bool with_last) noexcept {
         const std::uint64_t bytes = detail::tree_page::of(*tree_access::cell(here)).bytes;
         tree_cell* const at = paged_subtrees::reach(tree_, way, depth);
         const result<void> done = at ? paged_.page_in(tree_, *at) : shortage_error();
-        if (!done && !make_room(bytes, noted_before, tries)) return at_path(done.error(), "coming back", way);
+        if (!done && !(may_make_room(way.text().data()) && make_room(bytes, noted_before, tries)))
+            return at_path(done.error(), "coming back", way);
     }
 }
 
 bool bounded_document::make_room(std::uint64_t bytes, std::uint64_t noted_before, unsigned& tries) noexcept {
-    if (!makes_room_ || refusals_noted() == noted_before || tries++ == tries_max) return false;
+    if (refusals_noted() == noted_before || tries++ == tries_max) return false;
     return page_out_cold(bytes).value_or(0) != 0;
 }
 
@@ -58,11 +59,12 @@ result<void> bounded_document::page_in(path way) noexcept {
 }
 
 result<void> bounded_document::set_at(path way, const content& what) noexcept {
+    const bool may_retry = may_make_room(way.text().data()) && may_make_room(what.borrowed());
     for (unsigned tries = 0;;) {
         if (const result<void> brought = bring(way, false); !brought) return brought;
         const std::uint64_t noted_before = refusals_noted();
         const result<void> done = allot::set_at(tree_, way, what);
-        if (!done && make_room(last_refusal().asked.size, noted_before, tries)) continue;
+        if (!done && may_retry && make_room(last_refusal().asked.size, noted_before, tries)) continue;
         if (done) touch(way);
         return done;
     }

@@ -117,6 +117,25 @@ TEST(bounded_document_paging, make_room_for_others_where_that_is_wanted) {
     it.expect_whole();
 }
 
+TEST(bounded_document_paging, make_no_room_for_what_might_go_to_make_it) {
+    constexpr size_tier few[] = {{32, 60}, {80, 60}, {272, 12}, {1'040, 4}, {4'160, 6}};
+    paging it(storage, true, few);
+    remember(it.memory, 1);
+    while (it.memory.numbers().paged_count == 0) // to the last slot; each is colder than the first one
+        ASSERT_TRUE(it.memory.set_at("agent.storage[-].thought", std::string_view(long_text)));
+    value coldest; // found without touching it
+    for (const value each : value_at(it.memory.root(), "agent.storage").children())
+        if (!coldest && !each.is_paged_out()) coldest = each.find("thought");
+    const std::uint64_t page_outs = it.memory.numbers().page_outs;
+    std::string said;
+    for (int i = 0; i != 100 && said.empty(); ++i)
+        said = why(it.memory.set_at("agent.copies[-]", coldest.as_text()));
+    EXPECT_EQ(it.memory.numbers().page_outs, page_outs);
+    EXPECT_NE(said.find("refused"), std::string::npos) << said;
+    EXPECT_EQ(why(it.memory.set_at("agent.copies[-].text", std::string_view(long_text))), "");
+    it.expect_whole();
+}
+
 TEST(bounded_document_paging, stay_whole_whatever_memory_is_refused) {
     for_each_failure([](failing_source& source) {
         paging it(storage, false, tiers, &source);

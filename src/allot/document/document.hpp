@@ -89,6 +89,10 @@ public:
     std::string_view text() const noexcept { // of a text; else empty
         return copied_.is_text() ? copied_.as_text() : is_text() ? text_ : std::string_view();
     }
+    // Where the value or the text that it borrows is; nullptr where it borrows none.
+    const void* borrowed() const noexcept {
+        return copied_ ? static_cast<const void*>(detail::tree_access::cell(copied_)) : text_.data();
+    }
 
 private:
     friend class document;

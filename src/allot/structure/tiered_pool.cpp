@@ -192,6 +192,10 @@ bool tiered_pool::owns(const void* block) const noexcept {
     return is_live(const_cast<tiered_pool*>(this)->find(block), block);
 }
 
+bool tiered_pool::surrounds(const void* place) const noexcept {
+    return const_cast<tiered_pool*>(this)->find(place) != nullptr;
+}
+
 bool tiered_pool::try_give_back(void* block, layout given) noexcept {
     given.size += given.size == 0;
     tier_state* const home = find(block);

@@ -132,6 +132,8 @@ public:
     bool try_give_back(void* block, layout given) noexcept;
     // Whether a live block begins here.
     bool owns(const void* block) const noexcept;
+    // Whether this lies in the pool's memory, in a live block or not.
+    bool surrounds(const void* place) const noexcept;
 
     const allot::name& name() const noexcept { return name_; }
     std::size_t tier_count() const noexcept { return tier_count_; }

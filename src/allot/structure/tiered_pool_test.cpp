@@ -64,6 +64,8 @@ TEST(tiered_pool, chooses_the_tier_at_every_boundary) {
         ASSERT_TRUE(block) << size;
         EXPECT_EQ(pool.numbers(tier).live_count, 1) << size;
         EXPECT_TRUE(pool.owns(block));
+        EXPECT_TRUE(pool.surrounds(static_cast<std::byte*>(block) + 1));
+        EXPECT_FALSE(pool.surrounds(&pool));
         pool.deallocate(block, bytes(size));
         EXPECT_FALSE(pool.owns(block));
     }
