@@ -1,6 +1,7 @@
 // A text becomes a tree that may be changed, and goes again. "parse to a mutable tree" is the grammar of tree-sitter's
 // Python, 143 KB of short keys and texts; "node types" 65 KB of the same; "small message" 250 bytes, as agents send;
-// "large" browser-compat-data, 13 MB, where `bench/data/fetch` has brought it. "write" is the grammar's tree to text.
+// where `bench/data/fetch` has brought them "compat data" (13 MB), what a registry knows of express ("packument 0.6 MB")
+// and typescript ("packument 10 MB"), and a "package lock" of 0.2 MB. "write" is the grammar's tree to text.
 // All are used again and again, as a program would: readers, pools and ours its interner of keys, too. Each copies the
 // text first: RapidJSON in situ must, ours does so itself. Ours builds in an arena that is reset. Unfair to
 // RapidJSON: ours knows the keys from the text before. Unfair to ours: RapidJSON's tree points into the copy and dies with
@@ -167,15 +168,26 @@ int main(int argc, char** argv) {
         R"({"id":"msg_0017","role":"assistant","content":[{"type":"text","text":"Reading the header first."},)"
         R"({"type":"tool_use","id":"call_3","name":"read_file","input":{"path":"src/main.cpp","from":1,"to":80}}],)"
         R"("usage":{"input":1532,"output":87}})";
-    const char* fetched = std::getenv("ALLOT_BENCH_CACHE");
-    const std::string large = fetched ? content_of(std::string(fetched) + "/browser_compat_data.json") : "";
+    struct {
+        const char* workload;
+        const char* file;
+        std::string text = {};
+    } fetched[] = {{"package lock", "package_lock.json"},
+                   {"packument 0.6 MB", "express.json"},
+                   {"packument 10 MB", "typescript.json"},
+                   {"compat data", "browser_compat_data.json"}};
     add_parsers("parse to a mutable tree", grammar);
     add_parsers("node types", types);
     add_parsers("small message", message);
-    if (!large.empty())
-        add_parsers("large", large);
-    else
-        std::fprintf(stderr, "json_bench: \"large\" is left out: bench/data/fetch brings it\n");
+    const char* const cache = std::getenv("ALLOT_BENCH_CACHE");
+    for (auto& each : fetched) {
+        if (cache) each.text = content_of(std::string(cache) + '/' + each.file);
+        if (!each.text.empty())
+            add_parsers(each.workload, each.text);
+        else
+            std::fprintf(stderr, "json_bench: \"%s\" is left out: bench/data/fetch brings it\n",
+                         each.workload);
+    }
     if (allot::has_json()) add("write", "allot", writes_with_allot, grammar);
 #ifdef ALLOT_HAS_RAPIDJSON
     add("write", "rapidjson", writes_with_rapidjson, grammar);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -96,6 +97,37 @@ TEST(interner_table, survives_each_shortage_with_equal_hashes) {
         EXPECT_EQ(table.count(), 1200);
         table.check();
     });
+}
+
+// A split moves slots under the reader: it may be unsure then, but not wrong.
+TEST(interner_table, is_never_sure_that_a_text_is_missing_which_is_there) {
+    constexpr std::uint32_t before = 380, count = 400; // the split comes after 384
+    std::vector<std::string> texts;
+    for (std::uint32_t i = 0; i != count; ++i) texts.push_back(numbered(i));
+    for (int round = 0; round != 1000; ++round) {
+        detail::interner_table table({.name = "split"});
+        for (std::uint32_t i = 0; i != before; ++i) (void)table.insert(texts[i], table.hash(texts[i]));
+        std::atomic<bool> reads = false, is_full = false;
+        std::thread writer([&] {
+            while (!reads.load()) std::this_thread::yield();
+            for (std::uint32_t i = before; i != count; ++i)
+                (void)table.insert(texts[i], table.hash(texts[i]));
+            is_full.store(true);
+        });
+        std::uint32_t wrong = 0;
+        for (int pass = 0; pass < 20 || !is_full.load(); ++pass) {
+            if (pass > 20) std::this_thread::yield(); // the writer has no processor
+            for (std::uint32_t i = 0; i != before; ++i) {
+                auto how = detail::interner_table::certainty::unsure;
+                const std::uint32_t found = table.find_slowly(texts[i], table.hash(texts[i]), how);
+                wrong += found != i + 1 && (found != 0 || how == detail::interner_table::certainty::sure);
+            }
+            reads.store(true);
+        }
+        writer.join();
+        ASSERT_EQ(wrong, 0) << "in round " << round;
+        table.check();
+    }
 }
 
 } // namespace
