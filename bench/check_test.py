@@ -59,6 +59,11 @@ class CheckTest(unittest.TestCase):
         with mock.patch.dict("os.environ", {"PATH": ""}), self.assertRaises(OSError):
             check.instructions("/nowhere", "pool/lifo/threads:1/allot")
 
+    def test_a_loop_that_was_interrupted_at_once_is_counted_again(self):
+        runs = iter([(10_788, 1), (450_000, 10_000)])
+        self.assertEqual(check.instructions("program", "name", lambda *_: next(runs)), 45)
+        self.assertEqual(check.instructions("program", "name", lambda *_: (7, 1)), 7)
+
     def test_limits_survive_writing(self):
         limits = json.loads((run.ROOT / "bench/limits.json").read_text())
         with tempfile.TemporaryDirectory() as folder:

@@ -136,7 +136,6 @@ protected:
 
     constexpr cow_handle() noexcept = default; // empty
     explicit cow_handle(block* of) noexcept : block_(of) {}
-    cow_handle(const cow_handle&) noexcept = default; // the copy is not counted yet
     cow_handle(cow_handle&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
     ~cow_handle() = default;
 
@@ -160,7 +159,7 @@ public:
         return cow(block::try_make(source, std::forward<Arguments>(arguments)...));
     }
 
-    cow(const cow& other) noexcept : base(other) {
+    cow(const cow& other) noexcept : base(other.block_) {
         if (!block_) return;
         expect_own_thread();
         ++block_->local;
@@ -220,7 +219,7 @@ public:
         return concurrent_cow(block::try_make(source, std::forward<Arguments>(arguments)...));
     }
 
-    concurrent_cow(const concurrent_cow& other) noexcept : base(other) {
+    concurrent_cow(const concurrent_cow& other) noexcept : base(other.block_) {
         if (block_) block_->shared.fetch_add(1, std::memory_order_relaxed);
     }
     concurrent_cow(concurrent_cow&&) noexcept = default;
