@@ -155,6 +155,7 @@ result<void> cold_store::load_entries(const superblock& from) noexcept {
         const cold_handle handle = cold_handle::from_bits(each.handle);
         const bool is_sane = handle && handle.index() >= record_count_ && handle.index() < block_count_max_ &&
                              each.size <= block_bytes_max_ && each.packed <= each.size &&
+                             each.offset != detail::cold_extents::none &&
                              each.codec <= static_cast<std::uint8_t>(cold_codec::lz4) &&
                              (each.codec != 0 || each.packed == each.size);
         if (!is_sane)
